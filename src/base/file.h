@@ -1,0 +1,28 @@
+/* Reads whole files with a limit and writes them atomically. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Reads a regular file of at most `max` bytes into a new NUL-terminated buffer (*out, free it).
+ * Checked with fstat before any byte is read: FIFOs, devices and directories are errors, so this
+ * cannot block (B04, T30).  `what` names the file in errors. */
+int file_read_regular(int fd, size_t max, const char *what, char **out, size_t *out_size,
+		      struct donjon_error *err);
+
+/* Reads a kernel file (procfs, sysfs, cgroup) of at most size-1 bytes; -errno or the length.
+ * The text is NUL-terminated and a final newline is removed. */
+ssize_t file_read_kernel(int fd, char *buf, size_t size);
+
+/* Writes all of it, retrying EINTR and short writes.  0 or -errno. */
+int file_write_all(int fd, const void *data, size_t size);
+
+/* Replaces dir_fd/name: temporary name in the same directory (O_EXCL), then rename.  No fsync
+ * (decision 46).  On failure the temporary file is removed and the old content is intact. */
+int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t size,
+		 struct donjon_error *err);
+
+#endif

@@ -1,0 +1,12 @@
+/* Where messages of the running program go: stderr as text, and the --log file as text or JSON
+ * (contract O1-O5).  The only mutable global of the project lives behind this header. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/error.h"
+#include "donjon/log.h"
+
+void log_debug(const char *fmt, ...) DJ_PRINTF(1, 2);
+void log_warning(const char *fmt, ...) DJ_PRINTF(1, 2);
+
+#endif

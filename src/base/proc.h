@@ -1,0 +1,26 @@
+/* Processes: identity that survives pid reuse (B19), wait statuses, signals by name. */
+#ifndef BASE_PROC_H
+#define BASE_PROC_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Field 22 of /proc/PID/stat, clock ticks since boot; 0 if the process does not exist or is a
+ * zombie. */
+uint64_t proc_start_time(pid_t pid);
+
+/* A pidfd of the process that had this start time, or -ESRCH if it is gone or is another one. */
+int proc_open_identified(pid_t pid, uint64_t start_time);
+
+/* First 36 characters of /proc/sys/kernel/random/boot_id. */
+int proc_boot_id(char buf[static 37], struct donjon_error *err);
+
+/* "9", "KILL", "SIGKILL", "sigrtmin+3" (any case; contract S1) -> number, or -1. */
+int proc_signal_number(const char *text);
+
+/* Shell convention: the exit status, or 128 + signal number. `status` as from waitpid(2). */
+int proc_exit_code(int status);
+
+#endif

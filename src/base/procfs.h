@@ -1,0 +1,28 @@
+/*
+ * The one way to /proc: opened once, proved to be the root of a procfs (magic, inode 1), and then
+ * only walked beneath, without links and without crossing mounts (rules B06, B07; CVE-2019-16884,
+ * CVE-2025-52881).
+ */
+#ifndef BASE_PROCFS_H
+#define BASE_PROCFS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* A private, detached procfs of the caller's pid namespace; where that is refused (rootless
+ * outside its own namespaces) the caller's /proc after verification.  Returns an O_PATH directory
+ * descriptor or -1. */
+int procfs_open(struct donjon_error *err);
+
+/* Opens proc_fd/<fmt...> beneath, no links, no mounts crossed.  -errno on failure. */
+int procfs_openat(int proc_fd, int flags, const char *fmt, ...) DJ_PRINTF(3, 4);
+
+/* One full write(2) of the text into the file; a short write is an error. */
+int procfs_write(int proc_fd, const char *path, const char *text, struct donjon_error *err);
+
+/* Reads the file into buf (NUL-terminated).  Returns the length or -1; too long is an error. */
+ssize_t procfs_read(int proc_fd, const char *path, char *buf, size_t size, struct donjon_error *err);
+
+#endif

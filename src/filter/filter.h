@@ -1,0 +1,56 @@
+/*
+ * Seccomp profile -> classic BPF, by our own compiler: numbers of each architecture sorted into
+ * runs of equal action and emitted as a balanced tree (startup-performance.md §4), then simulated.
+ * No system call is made here.
+ */
+#ifndef FILTER_FILTER_H
+#define FILTER_FILTER_H
+
+#include "base/arena.h"
+#include "oci/spec.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+enum { FILTER_MAX = 4096 }; /* BPF_MAXINSNS */
+
+struct filter_program {
+	struct sock_filter *v;
+	size_t n;
+	uint32_t load_flags; /* SECCOMP_FILTER_FLAG_* */
+	bool notifies;       /* some verdict is SECCOMP_RET_USER_NOTIF */
+};
+
+struct filter_options {
+	uint32_t native_arch;     /* AUDIT_ARCH_* */
+	uint32_t bad_arch_action; /* SECCOMP_RET_* for an architecture the profile does not list */
+	bool enosys_above_table;  /* a number newer than every number the tables know: ENOSYS, not the
+				   * default's errno (P95) */
+	bool names_must_resolve;  /* our own deny rules (decision 37): an unknown name is an error */
+};
+
+/* Options that behave as runc and crun do for a bundle's profile on this architecture. */
+struct filter_options filter_options_for_bundle(uint32_t native_arch);
+
+int filter_compile(const struct oci_seccomp *profile, const struct filter_options *options,
+		   struct dj_arena *arena, struct filter_program *out, struct donjon_error *err);
+
+/* The verdict (SECCOMP_RET_* with data) the kernel would give. */
+uint32_t filter_simulate(const struct sock_filter *program, size_t n, const struct seccomp_data *data);
+
+/* Refuses a program under which execve cannot start the workload: its verdict is neither allow
+ * nor log nor trace nor notify for ordinary arguments (decision 27).  The text names execve. */
+int filter_check_exec(const struct filter_program *program, uint32_t native_arch,
+		      struct donjon_error *err);
+
+/* Profiles shipped in profiles/, embedded at build time: decoded into *out. */
+int filter_builtin_default(struct dj_arena *arena, uint64_t capabilities, struct oci_seccomp *out,
+			   struct donjon_error *err);
+int filter_builtin_guard(struct dj_arena *arena, struct oci_seccomp *out, struct donjon_error *err);
+
+/* Name <-> number for an architecture: our dated supplement table first, then libseccomp
+ * (decision 37).  -1: unknown.  Name: NULL if unknown (valid until the next call). */
+int filter_syscall_number(uint32_t arch, const char *name);
+const char *filter_syscall_name(uint32_t arch, int number);
+
+#endif

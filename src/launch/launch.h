@@ -1,0 +1,62 @@
+/*
+ * The privileged part, seen from outside: starts donjon-stage in its namespaces and walks the
+ * launch table (steps.h) with it.  Needs only src/base and the plan.
+ */
+#ifndef LAUNCH_LAUNCH_H
+#define LAUNCH_LAUNCH_H
+
+#include "base/error.h"
+#include "plan/plan.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct launch_request {
+	const struct dj_plan *plan;
+	int cgroup_v2;           /* directory for CLONE_INTO_CGROUP, or -1 */
+	const int *cgroup_tasks; /* v1 `tasks` files open for writing; entries may be -1 */
+	size_t n_cgroup_tasks;
+	int gate;                /* listening Unix socket `start` connects to; -1: started by launch_start() */
+
+	/* Called between "namespaces ready" and "hooks done" with the container's pid, so that the
+	 * engine can write the state and run prestart and createRuntime hooks (J11). May be NULL. */
+	int (*namespaces_ready)(void *data, pid_t pid, struct donjon_error *err);
+	/* Called for each control or mount that is weaker than asked for but allowed (ladder (d),
+	 * unmapped volumes, key quota): recorded in the state. */
+	void (*note)(void *data, const char *check, const char *text);
+	void *data;
+};
+
+struct launch {
+	pid_t pid;
+	int pidfd;
+	int wire;    /* our end of the stage's socket, or -1 once it is gone */
+	int console; /* master of the container's terminal (plan->terminal), or -1; the caller takes it */
+	void *page;  /* shared exec report */
+};
+#define LAUNCH_EMPTY { .pid = 0, .pidfd = -1, .wire = -1, .console = -1 }
+
+/* Up to and including the read-back: when it returns 0 the container is created and waits.  On
+ * failure the stage is dead and reaped and nothing of the launch is left. */
+int launch_create(const struct launch_request *request, struct launch *out, struct donjon_error *err);
+
+/* Lets a container of this process (request.gate == -1) run; returns when the workload's execve
+ * succeeded, or with the reason why it did not (DONJON_E_EXEC; the stage is dead then). */
+int launch_start(struct launch *launch, struct donjon_error *err);
+
+/* The same for a container made by another process: connects to <state dir>/gate. */
+int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, struct donjon_error *err);
+
+void launch_done(struct launch *launch);
+
+/* Runs one host-side hook with the state JSON on its stdin (H and J rows). `plan_hook` strings are
+ * in `plan`. */
+int hook_run(const struct dj_plan *plan, const struct plan_hook *hook, const char *state_json,
+	     const char *cwd, struct donjon_error *err);
+
+/* The launch table's rows that this plan would run, one a line: "out  clone  make the namespaces". */
+void launch_describe(const struct dj_plan *plan,
+		     void (*row)(void *data, const char *side, const char *name, const char *what),
+		     void *data);
+
+#endif

@@ -1,0 +1,35 @@
+/* The mount option strings of the contract (OPT1-OPT8) as one table: what each sets and clears.
+ * Read by decode's users (src/plan/mounts.c), by features and by the tests. */
+#ifndef OCI_MOUNT_OPTIONS_H
+#define OCI_MOUNT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum oci_mount_flag {
+	OCI_MOUNT_BIND = 1 << 0,
+	OCI_MOUNT_RBIND = 1 << 1,
+	OCI_MOUNT_REMOUNT = 1 << 2,
+	OCI_MOUNT_IDMAP = 1 << 3,
+	OCI_MOUNT_RIDMAP = 1 << 4,
+	OCI_MOUNT_TMPCOPYUP = 1 << 5,
+	OCI_MOUNT_COPY_SYMLINK = 1 << 6,
+	OCI_MOUNT_SRC_NOFOLLOW = 1 << 7,
+	OCI_MOUNT_DEST_NOFOLLOW = 1 << 8,
+};
+
+struct oci_mount_option {
+	const char *name;
+	uint64_t set, clear;         /* SYS_MOUNT_ATTR_* of this mount */
+	uint64_t rec_set, rec_clear; /* the same, recursively ("rro") */
+	uint64_t propagation;        /* MS_PRIVATE..., with MS_REC for the r forms */
+	const char *super;           /* superblock flag for fsconfig ("sync", "dirsync", "ro"), or NULL */
+	uint32_t flags;              /* enum oci_mount_flag */
+};
+
+/* NULL: not one of ours, so it goes to the filesystem as data (P10). */
+const struct oci_mount_option *oci_mount_option_find(const char *name);
+const struct oci_mount_option *oci_mount_option_table(size_t *n);
+
+#endif

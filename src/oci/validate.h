@@ -1,0 +1,10 @@
+/* What makes sense together: rows of {JSON path, predicate, message}.  Pure. */
+#ifndef OCI_VALIDATE_H
+#define OCI_VALIDATE_H
+
+#include "base/error.h"
+#include "oci/spec.h"
+
+int oci_validate(const struct oci_spec *spec, struct donjon_error *err);
+
+#endif

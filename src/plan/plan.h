@@ -1,0 +1,172 @@
+/*
+ * The plan: everything the launch will do, decided.  One flat block of memory without pointers
+ * (offsets into itself), so that it can be put into a sealed memfd, mapped read-only by
+ * donjon-stage, printed by --dry-run and compared by the golden tests.
+ *
+ * Strings are offsets of NUL-terminated text; 0 is "none" (offset 0 holds an empty string).
+ * Lists are an offset and a count.  The block is built by src/plan and trusted by both sides: the
+ * memfd is sealed before anybody else can see it.
+ */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include "oci/spec.h" /* enum oci_ns, enum oci_hook_kind */
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLAN_MAGIC 0x6e6a6f64u /* "dojn" */
+
+typedef uint32_t plan_str;
+struct plan_list {
+	uint32_t off, n;
+};
+
+struct plan_ns {
+	uint8_t kind;     /* enum plan_ns_kind */
+	plan_str path;    /* joined: absolute path on the host */
+};
+enum plan_ns_kind { PLAN_NS_HOST, PLAN_NS_NEW, PLAN_NS_JOIN };
+
+/* Who prepares a mount: the outside as a detached tree, or the stage. */
+enum plan_mount_kind {
+	PLAN_MOUNT_BIND,       /* outside: open_tree of `source`; (rootless: by the stage) */
+	PLAN_MOUNT_FS,         /* stage: fsopen(type) */
+	PLAN_MOUNT_FS_OUTSIDE, /* outside: fsopen(type), for joined network namespaces' sysfs */
+	PLAN_MOUNT_DEV,        /* stage: our own /dev tmpfs, filled at once */
+	PLAN_MOUNT_REMOUNT,    /* stage: change the attributes of what is mounted there */
+	PLAN_MOUNT_CGROUP,     /* stage: cgroup2, or a tmpfs with one v1 hierarchy per directory */
+};
+
+struct plan_mount {
+	uint8_t kind;
+	bool recursive;      /* bind: with submounts */
+	bool is_dir;         /* the mount point to make: directory, or empty file */
+	bool literal;        /* destination must be a literal directory (/proc, /sys; B11) */
+	bool idmap, idmap_recursive, idmap_required;
+	bool copy_up;        /* tmpcopyup */
+	bool mount_label_ok; /* context= may be added */
+	plan_str destination; /* clean, absolute */
+	plan_str source, type, data;
+	plan_str pointer;     /* "mounts[3]" for errors */
+	uint64_t attr_set, attr_clr, rec_set, rec_clr; /* SYS_MOUNT_ATTR_* */
+	uint64_t propagation;
+	struct plan_list super; /* of plan_str: fsconfig flags */
+	struct plan_list uid_maps, gid_maps; /* of struct oci_id_map; empty: the container's own */
+};
+
+struct plan_device {
+	uint32_t mode; /* S_IFCHR | 0666 ... */
+	uint32_t major, minor, uid, gid;
+	plan_str path; /* clean, absolute */
+	bool is_default;
+};
+
+struct plan_rlimit {
+	int32_t type;
+	uint64_t soft, hard;
+};
+
+struct plan_sysctl {
+	plan_str file; /* "net/ipv4/ip_forward", below /proc/sys */
+	plan_str value;
+	bool outside;  /* written by the parent with the namespace entered */
+};
+
+struct plan_hook {
+	uint8_t kind; /* enum oci_hook_kind */
+	plan_str path;
+	struct plan_list args, env; /* of plan_str */
+	uint32_t timeout_s;
+};
+
+struct plan_filter {
+	struct plan_list program; /* of struct sock_filter */
+	uint32_t load_flags;
+};
+
+/* One write into the container's cgroup, in order. */
+struct plan_cgroup_write {
+	plan_str controller; /* v1: hierarchy that holds the file; v2: "" */
+	plan_str file, value;
+	plan_str pointer;     /* "linux.resources.memory.limit" */
+	bool optional;        /* ours, not the config's: failure is recorded (decision 16) */
+	bool ignore_missing;  /* no such file is fine (for example .rsvd.max) */
+};
+
+enum plan_capset { PLAN_CAP_BOUNDING, PLAN_CAP_EFFECTIVE, PLAN_CAP_PERMITTED, PLAN_CAP_INHERITABLE, PLAN_CAP_AMBIENT, PLAN_CAP_COUNT };
+
+struct dj_plan {
+	uint32_t magic, size;
+
+	plan_str id, bundle, rootfs;
+	plan_str hostname, domainname;
+
+	/* namespaces */
+	struct plan_ns ns[OCI_NS_COUNT];
+	struct plan_list uid_maps, gid_maps; /* of struct oci_id_map; written to the new user namespace */
+	bool deny_setgroups;                 /* unprivileged map: setgroups=deny first (B23) */
+	bool userns_limit;                   /* user.max_user_namespaces = 0 inside */
+	bool time_offsets;
+	int64_t monotonic_s, boottime_s;
+	uint32_t monotonic_ns, boottime_ns;
+
+	/* filesystem */
+	bool rootfs_readonly, rootfs_volatile, no_pivot;
+	bool rootfs_idmap; /* try to id-map; see launch/sources.c for the ladder */
+	bool sources_by_stage; /* rootless: the stage opens bind sources in its own namespaces */
+	uint64_t rootfs_attr_set;
+	uint64_t rootfs_propagation; /* MS_* | MS_REC, of the container's / */
+	struct plan_list mounts;     /* of struct plan_mount, in order */
+	struct plan_list devices;    /* of struct plan_device */
+	struct plan_list masked, readonly; /* of plan_str */
+	plan_str mount_label;
+
+	/* process */
+	bool terminal;
+	uint16_t console_rows, console_cols;
+	uint32_t uid, gid, umask;
+	bool set_groups;
+	struct plan_list groups; /* of uint32_t */
+	uint64_t caps[PLAN_CAP_COUNT];
+	bool no_new_privs;
+	bool new_keyring, keyring_optional;
+	bool chown_pipes;
+	plan_str cwd;
+	struct plan_list args, env; /* of plan_str */
+	struct plan_list rlimits;   /* of struct plan_rlimit */
+	bool oom_score_adj_set;
+	int32_t oom_score_adj;
+	plan_str apparmor, selinux;
+	bool personality_set;
+	uint64_t personality;
+	uint32_t preserve_fds;
+
+	bool scheduler_set;
+	int32_t sched_policy, sched_nice, sched_priority;
+	uint64_t sched_flags, sched_runtime, sched_deadline, sched_period;
+	bool io_priority_set;
+	int32_t io_class, io_priority;
+
+	/* kernel interfaces */
+	struct plan_list sysctls; /* of struct plan_sysctl */
+	struct plan_list hooks;   /* of struct plan_hook */
+	struct plan_list filters; /* of struct plan_filter, in load order (guard first, profile last) */
+
+	/* cgroup */
+	bool cgroup;               /* false: --cgroup-manager disabled, or none available */
+	bool cgroup_required;      /* the config asks for limits: failure to create it is an error */
+	plan_str cgroup_path;      /* below each hierarchy's root, without leading '/' */
+	struct plan_list cgroup_writes; /* of struct plan_cgroup_write */
+	bool device_rules_set, device_rules_optional;
+	struct plan_list device_rules;  /* of struct oci_device_rule, in order, defaults included */
+	bool cgroup_chown;         /* G1 */
+};
+
+/* Access: checked against the block's bounds by an assertion. */
+const char *plan_text(const struct dj_plan *plan, plan_str s); /* "" for 0 */
+const void *plan_list_data(const struct dj_plan *plan, struct plan_list list, size_t item_size);
+#define plan_items(plan, list, type) ((const type *)plan_list_data((plan), (list), sizeof(type)))
+
+#endif

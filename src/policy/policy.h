@@ -1,0 +1,130 @@
+/*
+ * Hardening: spec in, stricter spec and a record of every decision out (hardening-checks.md part
+ * B as amended by decisions.md).  Pure: reads no file, makes no system call.
+ *
+ * checks.c names each check once (id, severity, what it controls); harden.c is the ordered table
+ * of transforms keyed by those ids; `audit` will read the kernel by the same ids.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "base/arena.h"
+#include "base/host.h"
+#include "oci/spec.h"
+
+enum policy_level {
+	POLICY_NONE,
+	POLICY_BASELINE,
+	POLICY_RESTRICTED,
+	POLICY_HARDENED, /* the default */
+	POLICY_PARANOID,
+	POLICY_LEVEL_COUNT,
+};
+
+int policy_level_from_name(const char *name); /* -1: unknown */
+const char *policy_level_name(enum policy_level level);
+
+enum policy_source {
+	POLICY_FROM_DEFAULT,
+	POLICY_FROM_ANNOTATION,
+	POLICY_FROM_COMMAND_LINE,
+	POLICY_FROM_FILE,
+};
+
+struct policy_override {
+	const char *check; /* check id */
+	char *value, *reason;
+	enum policy_source source;
+	bool used;
+};
+
+/* What the policy file (/etc/donjon/policy.json or --policy-file) says. */
+struct policy_file {
+	bool present;
+	enum policy_level level;
+	OCI_LIST(struct policy_override) overrides;
+	struct oci_strings annotations_may_allow; /* check ids annotations may loosen */
+};
+
+struct policy_request {
+	int level;            /* enum policy_level, or -1: not given on the command line */
+	OCI_LIST(struct policy_override) overrides;
+	struct policy_file file;
+	bool preserve_fds;    /* --preserve-fds was given with a number > 0 */
+	const char *bundle;   /* absolute; for fs.host-paths exemptions (decision 3) */
+	const char *rootfs;   /* absolute */
+};
+
+struct policy_change { /* forced: done silently, always recorded */
+	const char *check;
+	char *pointer; /* JSON pointer into config.json */
+	char *before, *after;
+};
+
+struct policy_finding { /* refused */
+	const char *check;
+	char *pointer, *found, *wanted;
+	char *override; /* "fs.host-paths=/srv/x:REASON", or NULL where none exists */
+};
+
+struct policy_note { /* recorded: a control that is unavailable or weaker than it could be */
+	const char *check;
+	char *text;
+};
+
+/* What config.json cannot say and the plan needs to know. */
+struct policy_settings {
+	bool forced_userns;       /* we made the user namespace: id-map rootfs and binds (ladder) */
+	bool guard_filter;        /* stack profiles/guard.json below the profile */
+	bool builtin_seccomp;     /* linux.seccomp is our default profile */
+	bool rootfs_volatile;     /* fs.rootfs-ro=volatile */
+	bool inside_userns_limit; /* write 0 to user.max_user_namespaces in the namespace we created */
+	bool chown_pipes;         /* decision 1 */
+	bool deny_spec_allow;     /* drop SECCOMP_FILTER_FLAG_SPEC_ALLOW, never add it */
+	bool strict_devices;      /* no device nodes outside /dev, no mknod wildcard */
+	bool harden_mount_flags;  /* nosuid and nodev on every bind and tmpfs, nosuid,nodev on the rootfs */
+	/* Limits we added: those the host cannot apply are recorded, not errors (decision 16). */
+	bool added_memory, added_swap, added_pids, added_cpu_weight, added_devices;
+};
+
+struct policy_result {
+	enum policy_level asked, in_force;
+	enum policy_source level_source;
+	struct policy_settings settings;
+	OCI_LIST(struct policy_change) changes;
+	OCI_LIST(struct policy_finding) findings;
+	OCI_LIST(struct policy_override) overrides;
+	OCI_LIST(struct policy_note) notes;
+};
+
+/* Tightens *spec in place.  -1 with DONJON_E_REFUSED when there are findings (all of them in the
+ * text, folded, at most 2,000 bytes, decision 40) and with DONJON_E_USAGE for a bad override;
+ * *result is complete in the first case so that it can be printed. */
+int policy_apply(struct oci_spec *spec, const struct host_facts *host,
+		 const struct policy_request *request, struct dj_arena *arena,
+		 struct policy_result *result, struct donjon_error *err);
+
+/* "ID=VALUE:REASON" of the command line (decision 38: last ':' outside quotes separates, '_' in
+ * the reason is a blank). */
+int policy_override_parse(const char *text, struct dj_arena *arena, struct policy_override *out,
+			  struct donjon_error *err);
+
+/* Decodes a policy file's bytes. */
+int policy_file_decode(const char *text, size_t size, struct dj_arena *arena,
+		       struct policy_file *out, struct donjon_error *err);
+
+/* The `hardening` object for the state file and --dry-run, as JSON text in the arena. */
+char *policy_result_json(const struct policy_result *result, struct dj_arena *arena);
+
+/* Checks: the one table that names each. */
+enum policy_severity { POLICY_INFO, POLICY_LOW, POLICY_MEDIUM, POLICY_HIGH, POLICY_CRITICAL };
+struct policy_check {
+	const char *id;
+	const char *control;
+	enum policy_severity severity;
+	int weight;
+};
+const struct policy_check *policy_check_find(const char *id);
+const struct policy_check *policy_check_table(size_t *n);
+
+#endif

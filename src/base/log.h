@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "donjon/log.h"
 
+/* Both are written only with --debug, to the log file, or to stderr where there is none: a line
+ * more than the error loses the error for podman, and stderr is the container's log (O4, O5). */
 void log_debug(const char *fmt, ...) DJ_PRINTF(1, 2);
 void log_warning(const char *fmt, ...) DJ_PRINTF(1, 2);
 

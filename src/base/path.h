@@ -22,8 +22,8 @@ int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
  * symbolic link, no crossing of mounts, nothing above `dir_fd`.  Returns the descriptor or -errno. */
 int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode);
 
-/* Makes sure the directory exists inside the root, creating missing parents (mode, owner of the
- * caller's fsuid); returns an O_PATH descriptor or -1.  Existing symbolic links are followed inside
+/* Makes sure the directory exists inside the root, creating missing parents (mode under the caller's
+ * umask, owner the caller's fsuid); returns an O_PATH descriptor or -1.  Existing symbolic links are followed inside
  * the root; an existing non-directory is an error. */
 int path_make_dir(int root_fd, const char *path, mode_t mode, struct donjon_error *err);
 
@@ -44,6 +44,10 @@ int path_clean(const char *path, char *buf, size_t size);
 /* True if `path` (clean) is `prefix` (clean) or lies below it. */
 bool path_has_prefix(const char *path, const char *prefix);
 
+/* Whether openat2 is refused to this process; tried if it was not yet known. */
 bool path_uses_fallback(void);
+
+/* For tests: take the walker although openat2 works (and back). */
+void path_force_fallback(bool on);
 
 #endif

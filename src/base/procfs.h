@@ -16,7 +16,12 @@
  * descriptor or -1. */
 int procfs_open(struct donjon_error *err);
 
-/* Opens proc_fd/<fmt...> beneath, no links, no mounts crossed.  -errno on failure. */
+/* Only the second half: the caller's /proc, verified.  Cheaper, and enough to read about other
+ * processes of the host.  Returns an O_PATH directory descriptor or -1. */
+int procfs_open_host(struct donjon_error *err);
+
+/* Opens proc_fd/<fmt...> beneath, no links, no mounts crossed; a leading "self/" or "thread-self/"
+ * means the caller as that procfs numbers it.  -errno on failure. */
 int procfs_openat(int proc_fd, int flags, const char *fmt, ...) DJ_PRINTF(3, 4);
 
 /* One full write(2) of the text into the file; a short write is an error. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,6 +44,19 @@ static int result(long r)
 int sys_openat2(int dir_fd, const char *path, const struct open_how *how)
 {
 	return result(syscall(SYS_openat2, dir_fd, path, how, sizeof(*how)));
+}
+
+int sys_mount_id(int fd, uint64_t *out)
+{
+	struct statx stx = { 0 };
+	int r = result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx));
+
+	if (r < 0)
+		return r;
+	if (!(stx.stx_mask & STATX_MNT_ID))
+		return -ENOSYS;
+	*out = stx.stx_mnt_id;
+	return 0;
 }
 
 int sys_open_tree(int dir_fd, const char *path, unsigned flags)

@@ -39,6 +39,7 @@ struct sys_mount_attr {
 };
 
 int sys_openat2(int dir_fd, const char *path, const struct open_how *how);
+int sys_mount_id(int fd, uint64_t *out); /* of the mount the descriptor is on (statx) */
 int sys_open_tree(int dir_fd, const char *path, unsigned flags); /* O_CLOEXEC is added */
 int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
 int sys_mount_setattr(int dir_fd, const char *path, unsigned flags, const struct sys_mount_attr *attr);

@@ -38,6 +38,9 @@ int cgroup_apply(const struct dj_plan *plan, const struct host_facts *host, cons
 int cgroup_open(const struct host_facts *host, const char *path, struct cgroup *out,
 		struct donjon_error *err);
 
+/* Opens `tasks` of an opened cgroup, for joining it (exec). */
+int cgroup_open_tasks(struct cgroup *cg, struct donjon_error *err);
+
 /* Kills everything in it (cgroup.kill; v1 or joined pid namespaces: freeze, signal, thaw, repeat). */
 int cgroup_kill_all(const struct cgroup *cg, int sig, struct donjon_error *err);
 

@@ -18,24 +18,30 @@ struct filter_program {
 	struct sock_filter *v;
 	size_t n;
 	uint32_t load_flags; /* SECCOMP_FILTER_FLAG_* */
-	bool notifies;       /* some verdict is SECCOMP_RET_USER_NOTIF */
+	bool notifies;       /* some verdict is SECCOMP_RET_USER_NOTIF: the loader adds NEW_LISTENER */
+	struct oci_strings unknown; /* names no table knows: ignored, recorded (decision 32) */
 };
 
 struct filter_options {
 	uint32_t native_arch;     /* AUDIT_ARCH_* */
 	uint32_t bad_arch_action; /* SECCOMP_RET_* for an architecture the profile does not list */
-	bool enosys_above_table;  /* a number newer than every number the tables know: ENOSYS, not the
-				   * default's errno (P95) */
+	bool enosys_above_table;  /* a number newer than the newest the profile names: ENOSYS, not the
+				   * default's refusal (P95, decision 37) */
+	bool eperm_unmatched;     /* a call the profile names, with arguments no rule matches: EPERM, not
+				   * the default's errno, which is for calls it does not know */
 	bool names_must_resolve;  /* our own deny rules (decision 37): an unknown name is an error */
 };
 
 /* Options that behave as runc and crun do for a bundle's profile on this architecture. */
 struct filter_options filter_options_for_bundle(uint32_t native_arch);
+/* For the profiles we ship: another architecture's calls do not exist (ENOSYS). */
+struct filter_options filter_options_for_builtin(uint32_t native_arch);
 
 int filter_compile(const struct oci_seccomp *profile, const struct filter_options *options,
 		   struct dj_arena *arena, struct filter_program *out, struct donjon_error *err);
 
-/* The verdict (SECCOMP_RET_* with data) the kernel would give. */
+/* The verdict (SECCOMP_RET_* with data) the kernel would give; KILL_PROCESS for a program that the
+ * kernel would not load. */
 uint32_t filter_simulate(const struct sock_filter *program, size_t n, const struct seccomp_data *data);
 
 /* Refuses a program under which execve cannot start the workload: its verdict is neither allow
@@ -49,7 +55,11 @@ int filter_builtin_default(struct dj_arena *arena, uint64_t capabilities, struct
 int filter_builtin_guard(struct dj_arena *arena, struct oci_seccomp *out, struct donjon_error *err);
 
 /* Name <-> number for an architecture: our dated supplement table first, then libseccomp
- * (decision 37).  -1: unknown.  Name: NULL if unknown (valid until the next call). */
+ * (decision 37).  Name: NULL if unknown (valid until the thread's next call). */
+enum {
+	FILTER_SYSCALL_UNKNOWN = -1, /* no architecture has a call of this name */
+	FILTER_SYSCALL_ABSENT = -2,  /* others have */
+};
 int filter_syscall_number(uint32_t arch, const char *name);
 const char *filter_syscall_name(uint32_t arch, int number);
 

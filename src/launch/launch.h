@@ -40,12 +40,16 @@ struct launch {
  * failure the stage is dead and reaped and nothing of the launch is left. */
 int launch_create(const struct launch_request *request, struct launch *out, struct donjon_error *err);
 
+/* After launch_create() with a gate, once the state is written: the container no longer depends on
+ * this process.  Until then the death of this process ends it (R10, T71). */
+int launch_release(struct launch *launch, struct donjon_error *err);
+
 /* Lets a container of this process (request.gate == -1) run; returns when the workload's execve
  * succeeded, or with the reason why it did not (DONJON_E_EXEC; the stage is dead then). */
 int launch_start(struct launch *launch, struct donjon_error *err);
 
 /* The same for a container made by another process: connects to <state dir>/gate. */
-int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, struct donjon_error *err);
+int launch_start_gate(int state_dir_fd, struct donjon_error *err);
 
 void launch_done(struct launch *launch);
 

@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CAP_SYS_ADMIN_BIT 21
+
 #define PLAN_MAGIC 0x6e6a6f64u /* "dojn" */
 
 typedef uint32_t plan_str;
@@ -31,24 +33,32 @@ enum plan_ns_kind { PLAN_NS_HOST, PLAN_NS_NEW, PLAN_NS_JOIN };
 
 /* Who prepares a mount: the outside as a detached tree, or the stage. */
 enum plan_mount_kind {
-	PLAN_MOUNT_BIND,       /* outside: open_tree of `source`; (rootless: by the stage) */
+	PLAN_MOUNT_BIND,       /* outside: open_tree of `source` (sources_by_stage: the stage) */
 	PLAN_MOUNT_FS,         /* stage: fsopen(type) */
 	PLAN_MOUNT_FS_OUTSIDE, /* outside: fsopen(type), for joined network namespaces' sysfs */
-	PLAN_MOUNT_DEV,        /* stage: our own /dev tmpfs, filled at once */
+	PLAN_MOUNT_DEV,        /* outside: our own /dev tmpfs, already filled (sources_by_stage: the
+				* stage, with the host's nodes bound) */
 	PLAN_MOUNT_REMOUNT,    /* stage: change the attributes of what is mounted there */
 	PLAN_MOUNT_CGROUP,     /* stage: cgroup2, or a tmpfs with one v1 hierarchy per directory */
+};
+
+/* One v1 hierarchy shown by a PLAN_MOUNT_CGROUP mount. */
+struct plan_cgroup_v1 {
+	plan_str dir;                /* "cpu,cpuacct", "systemd" */
+	struct plan_list controllers; /* of plan_str: "cpu", "cpuacct", or "name=systemd" */
+	plan_str host;               /* the container's cgroup there, as a path of the host */
 };
 
 struct plan_mount {
 	uint8_t kind;
 	bool recursive;      /* bind: with submounts */
-	bool is_dir;         /* the mount point to make: directory, or empty file */
 	bool literal;        /* destination must be a literal directory (/proc, /sys; B11) */
 	bool idmap, idmap_recursive, idmap_required;
 	bool copy_up;        /* tmpcopyup */
-	bool mount_label_ok; /* context= may be added */
+	bool source_nofollow, dest_nofollow; /* src-nofollow, dest-nofollow */
 	plan_str destination; /* clean, absolute */
-	plan_str source, type, data;
+	plan_str source, type;
+	struct plan_list data; /* of plan_str: "key=value" or "flag", for fsconfig */
 	plan_str pointer;     /* "mounts[3]" for errors */
 	uint64_t attr_set, attr_clr, rec_set, rec_clr; /* SYS_MOUNT_ATTR_* */
 	uint64_t propagation;
@@ -102,10 +112,12 @@ struct dj_plan {
 
 	plan_str id, bundle, rootfs;
 	plan_str hostname, domainname;
+	plan_str oci_version, state_tail; /* the state JSON for hooks: "bundle":...,"annotations":{...} */
 
 	/* namespaces */
 	struct plan_ns ns[OCI_NS_COUNT];
 	struct plan_list uid_maps, gid_maps; /* of struct oci_id_map; written to the new user namespace */
+	bool refuse_host_namespaces;         /* joined paths must not lead to the runtime's own */
 	bool deny_setgroups;                 /* unprivileged map: setgroups=deny first (B23) */
 	bool userns_limit;                   /* user.max_user_namespaces = 0 inside */
 	bool time_offsets;
@@ -117,20 +129,28 @@ struct dj_plan {
 	bool rootfs_idmap; /* try to id-map; see launch/sources.c for the ladder */
 	bool sources_by_stage; /* rootless: the stage opens bind sources in its own namespaces */
 	uint64_t rootfs_attr_set;
+	bool slave_host; /* the host's mounts may propagate in (rootfsPropagation: slave, runc's default) */
 	uint64_t rootfs_propagation; /* MS_* | MS_REC, of the container's / */
 	struct plan_list mounts;     /* of struct plan_mount, in order */
 	struct plan_list devices;    /* of struct plan_device */
 	struct plan_list masked, readonly; /* of plan_str */
+	bool cgroup_v2;                    /* what PLAN_MOUNT_CGROUP shows */
+	plan_str cgroup_v2_host;           /* the container's v2 cgroup, as a path of the host */
+	struct plan_list cgroup_v1;        /* of struct plan_cgroup_v1 */
 	plan_str mount_label;
 
 	/* process */
 	bool terminal;
 	uint16_t console_rows, console_cols;
 	uint32_t uid, gid, umask;
-	bool set_groups;
+	bool set_groups; /* false: keep the caller's, or setgroups is denied */
 	struct plan_list groups; /* of uint32_t */
 	uint64_t caps[PLAN_CAP_COUNT];
 	bool no_new_privs;
+	/* Without no_new_privs a filter needs CAP_SYS_ADMIN at load: kept in permitted and effective until
+	 * the execve, which computes the new sets from bounding, inheritable and ambient alone. */
+	bool filter_needs_admin;
+	bool verify_host_ids; /* /proc shows this container's ids through its maps */
 	bool new_keyring, keyring_optional;
 	bool chown_pipes;
 	plan_str cwd;

@@ -9,9 +9,18 @@
 int plan_resources(struct plan_block *block, const struct plan_input *in,
 		   struct policy_result *record, struct donjon_error *err);
 
-/* The same for `update`: only what is present in `resources`, no defaults. */
+/* The same for `update`: only what is present in `resources`, no defaults.
+ *
+ * Writes that share a pointer are one setting in several files: at least one of the files must
+ * exist, even where each of them alone may be missing. */
 int plan_resource_writes(struct plan_block *block, const struct oci_resources *resources,
 			 const struct host_facts *host, const struct policy_settings *settings,
 			 struct plan_list *out, struct donjon_error *err);
+
+/* Index of the mounted v1 hierarchy that carries the controller, or -1. */
+int plan_v1_hierarchy(const struct host_facts *host, const char *controller);
+
+/* True if the blank- or comma-separated list names the controller. */
+bool plan_controller_listed(const char *list, const char *controller);
 
 #endif

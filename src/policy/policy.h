@@ -41,9 +41,18 @@ struct policy_override {
 /* What the policy file (/etc/donjon/policy.json or --policy-file) says. */
 struct policy_file {
 	bool present;
-	enum policy_level level;
+	bool level_set;
+	enum policy_level level; /* a floor: nothing lowers it */
 	OCI_LIST(struct policy_override) overrides;
 	struct oci_strings annotations_may_allow; /* check ids annotations may loosen */
+};
+
+/* What the engine saw at the source of a bind mount, so that judging it stays pure. */
+struct policy_bind_source {
+	char kind;           /* 'd', 'f', 's', 'c', 'b', 'p'; 0: not looked at, judged by name alone */
+	bool world_readable;
+	bool control_socket; /* is, or holds, a socket through which an engine or init takes orders */
+	char *resolved;      /* the real path; NULL: as written */
 };
 
 struct policy_request {
@@ -53,11 +62,23 @@ struct policy_request {
 	bool preserve_fds;    /* --preserve-fds was given with a number > 0 */
 	const char *bundle;   /* absolute; for fs.host-paths exemptions (decision 3) */
 	const char *rootfs;   /* absolute */
+	bool no_pivot, no_new_keyring; /* --no-pivot, --no-new-keyring */
+	unsigned cpus;        /* of the host, for the masks of each; 0: not known */
+	OCI_LIST(struct policy_bind_source) sources; /* by index into spec->mounts; may be shorter */
+	OCI_LIST(uint32_t) privileged_gids;     /* host gids of docker, wheel, sudo, disk... (user.groups) */
+	/* The user namespace that owns the namespaces joined by path, where that is neither ours nor
+	 * the initial one (decision 5); path NULL: none. */
+	struct {
+		const char *path;
+		struct oci_id_maps uid_maps, gid_maps;
+	} joined_userns;
+	size_t own_mounts;    /* the first n mounts of the spec are the runtime's own choice (sandbox), not
+			       * the user's: fs.host-paths and fs.control-sockets do not judge them */
 };
 
 struct policy_change { /* forced: done silently, always recorded */
 	const char *check;
-	char *pointer; /* JSON pointer into config.json */
+	char *pointer; /* JSON pointer into config.json; NULL: it has no place for this */
 	char *before, *after;
 };
 
@@ -74,15 +95,19 @@ struct policy_note { /* recorded: a control that is unavailable or weaker than i
 
 /* What config.json cannot say and the plan needs to know. */
 struct policy_settings {
-	bool forced_userns;       /* we made the user namespace: id-map rootfs and binds (ladder) */
+	bool forced_userns;       /* our choice, not the config's: id-map rootfs and binds (ladder) */
 	bool guard_filter;        /* stack profiles/guard.json below the profile */
-	bool builtin_seccomp;     /* linux.seccomp is our default profile */
+	bool builtin_seccomp;     /* linux.seccomp is absent: the plan loads our default profile */
+	struct oci_strings allow_calls; /* calls the guard and the default profile must let through */
+	bool builtin_lsm;         /* the label is ours: loaded or replaced as decision 49 says */
 	bool rootfs_volatile;     /* fs.rootfs-ro=volatile */
 	bool inside_userns_limit; /* write 0 to user.max_user_namespaces in the namespace we created */
 	bool chown_pipes;         /* decision 1 */
 	bool deny_spec_allow;     /* drop SECCOMP_FILTER_FLAG_SPEC_ALLOW, never add it */
 	bool strict_devices;      /* no device nodes outside /dev, no mknod wildcard */
-	bool harden_mount_flags;  /* nosuid and nodev on every bind and tmpfs, nosuid,nodev on the rootfs */
+	bool harden_mount_flags;  /* nosuid,nodev on the rootfs (mounts carry theirs as options) */
+	bool force_keyring;       /* a new session keyring whatever --no-new-keyring says */
+	size_t mounts_added;      /* the first n mounts are ours: the config's mounts[i] is at n + i */
 	/* Limits we added: those the host cannot apply are recorded, not errors (decision 16). */
 	bool added_memory, added_swap, added_pids, added_cpu_weight, added_devices;
 };
@@ -115,6 +140,16 @@ int policy_file_decode(const char *text, size_t size, struct dj_arena *arena,
 
 /* The `hardening` object for the state file and --dry-run, as JSON text in the arena. */
 char *policy_result_json(const struct policy_result *result, struct dj_arena *arena);
+
+/* What a level does about a check, as prose: `policy show`, docs/policy.md. */
+struct policy_rule {
+	const char *check;
+	enum policy_level from; /* applies at this level and above */
+	const char *what;       /* at hardened */
+	const char *values;     /* what --override accepts for it; NULL: cannot be overridden */
+};
+/* Fills *out and returns it; NULL past the last. */
+const struct policy_rule *policy_rule_at(size_t index, struct policy_rule *out);
 
 /* Checks: the one table that names each. */
 enum policy_severity { POLICY_INFO, POLICY_LOW, POLICY_MEDIUM, POLICY_HIGH, POLICY_CRITICAL };

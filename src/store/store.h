@@ -1,7 +1,8 @@
 /*
  * The state directory (B32, decision 46): <root>/<id>/ is 0700 and holds state.json (temporary
- * name, rename, no fsync), config.json as it was at create, and the socket `gate`, whose presence
- * with a live stage means "created".  mkdir of the directory is the lock on the id.
+ * name, rename, no fsync), config.json as it was at create, hardening.json (what the policy did,
+ * apart because only `state` shows it), and the socket `gate`, whose presence with a live stage
+ * means "created".  mkdir of the directory takes the id.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -13,7 +14,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum store_status { STORE_CREATING, STORE_CREATED, STORE_RUNNING, STORE_PAUSED, STORE_STOPPED };
+enum store_status {
+	STORE_CREATING,
+	STORE_CREATED,
+	STORE_RUNNING,
+	STORE_PAUSED,
+	STORE_STOPPED,
+	STORE_STATUS_COUNT,
+};
 const char *store_status_name(enum store_status status);
 
 struct store_pair {
@@ -26,54 +34,74 @@ struct store_record {
 	char *created; /* RFC 3339 with nanoseconds */
 	char *boot_id;
 	uint32_t owner; /* uid */
-	pid_t pid;
+	bool creating;  /* create has not come to its end */
+	pid_t pid;      /* 0: no process yet */
 	uint64_t start_time;
 	char *cgroup_path, *cgroup_manager; /* path "" when without */
 	bool private_pid_ns;
+	bool poststart_hooks, poststop_hooks; /* there are some: spares start and delete config.json */
 	uint32_t id_range; /* reserved slot, 0: none */
 	struct store_pair *annotations;
 	size_t n_annotations;
-	char *hardening;   /* JSON object as text (policy_result_json) */
 };
 
 struct store {
 	int root_fd;
 	char *root; /* absolute path */
 };
+#define STORE_EMPTY { .root_fd = -1 }
 
-/* Opens (and for `create`, makes: 0700, parents too) the root directory.  `path` NULL: the default
- * (F1).  Refuses a directory that others may write or that belongs to somebody else (T65). */
+/* Opens (and for `create`, makes: 0700, parents too) the root directory.  Refuses a link, a
+ * directory that others may write and one that belongs to somebody else (T65).  Without `create` a
+ * missing one is DONJON_E_NOT_FOUND. */
 int store_open(const char *path, bool create, struct store *out, struct donjon_error *err);
 void store_close(struct store *store);
 
 /* Contract R7 narrowed by B32 and decision 46. */
 int store_check_id(const char *id, struct donjon_error *err);
 
-/* Takes the id: returns the new directory's descriptor; DONJON_E_EXISTS "container with given ID
- * already exists". */
+/* Takes the id and locks it: returns the new directory's descriptor; DONJON_E_EXISTS "container
+ * with given ID already exists". */
 int store_reserve(struct store *store, const char *id, struct donjon_error *err);
 /* DONJON_E_NOT_FOUND "container does not exist: <id>". */
 int store_enter(struct store *store, const char *id, struct donjon_error *err);
-/* Removes the directory and its known contents; also a half-made one. */
-int store_remove(struct store *store, const char *id, struct donjon_error *err);
+/* Removes the directory dir_fd stands for, if it still is <root>/<id>, with all it contains; also a
+ * half-made one. */
+int store_remove(struct store *store, const char *id, int dir_fd, struct donjon_error *err);
 
+/* One writer per container: flock on the directory, released by closing dir_fd.  Waits at most
+ * `timeout_ms` for another writer, then DONJON_E_STATUS. */
+int store_lock(int dir_fd, unsigned timeout_ms, struct donjon_error *err);
+
+#define STORE_STATE_FILE "state.json"
 int store_write(int dir_fd, const struct store_record *record, struct donjon_error *err);
+/* DONJON_E_NOT_FOUND if there is no state file (half-made), DONJON_E_CONFIG if it is damaged. */
 int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out, struct donjon_error *err);
 
-/* config.json as it was at create. */
-int store_save_config(int dir_fd, const char *text, size_t size, struct donjon_error *err);
-int store_load_config(int dir_fd, char **text, size_t *size, struct donjon_error *err);
+/* Documents kept beside the state as they are. */
+enum store_document { STORE_CONFIG, STORE_HARDENING };
+int store_save(int dir_fd, enum store_document which, const char *text, size_t size,
+	       struct donjon_error *err);
+/* *text is malloc'ed; NULL if the document was never saved. */
+int store_load(int dir_fd, enum store_document which, char **text, size_t *size,
+	       struct donjon_error *err);
 
-/* One writer per container: flock on the directory, released by closing the returned descriptor. */
-int store_lock(int dir_fd, struct donjon_error *err);
+/* The socket a created container waits at (launch_start_gate() connects to it). */
+int store_gate_listen(int dir_fd, struct donjon_error *err);
+bool store_gate_is_there(int dir_fd);
+void store_gate_remove(int dir_fd);
 
 /* Names of all containers, sorted, in the arena. */
 int store_list(struct store *store, struct dj_arena *arena, char ***ids, size_t *n,
 	       struct donjon_error *err);
 
-/* Id ranges (decision 19): reserves a free 65,536-aligned range not overlapping /etc/subuid and
- * records `id` as its holder with one O_EXCL name, so the cost does not grow with containers. */
+/* Id ranges (decision 19): 65,536 ids from a pool no person's sub-ids overlap.  The search starts at
+ * a slot made from the id, so its cost does not grow with the number of containers. */
+#define STORE_RANGE_FIRST 0x70000000u
+#define STORE_RANGE_LAST 0x7fff0000u
+#define STORE_RANGE_SIZE 0x10000u
 int store_reserve_range(struct store *store, const char *id, uint32_t *out, struct donjon_error *err);
-void store_release_range(struct store *store, uint32_t range);
+/* Nothing happens unless `id` holds it. */
+void store_release_range(struct store *store, const char *id, uint32_t range);
 
 #endif

@@ -1,0 +1,156 @@
+#include "base/proc.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/procfs.h"
+#include "base/sys.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+
+enum {
+	STAT_STATE = 3, /* fields of /proc/PID/stat as proc(5) numbers them */
+	STAT_START_TIME = 22,
+	BOOT_ID_LEN = 36,
+	SIGNAL_MAX = 64, /* the kernel's _NSIG on every architecture we build for */
+};
+
+static ssize_t read_stat(pid_t pid, char *buf, size_t size)
+{
+	struct donjon_error err = { 0 }; /* no /proc, no such process: the same to our callers */
+	dj_auto_close int proc = procfs_open_host(&err);
+	dj_auto_close int fd = proc < 0 ? -1 : procfs_openat(proc, O_RDONLY, "%d/stat", (int)pid);
+
+	return fd < 0 ? -1 : file_read_kernel(fd, buf, size);
+}
+
+uint64_t proc_start_time(pid_t pid)
+{
+	char stat[1024];
+	const char *p;
+
+	if (pid <= 0 || read_stat(pid, stat, sizeof(stat)) < 0)
+		return 0;
+	/* The program's name is free text in parentheses; what follows its last one is not. */
+	p = strrchr(stat, ')');
+	if (!p || p[1] != ' ' || strchr("ZXx", p[2]))
+		return 0;
+	p += 2;
+	for (int field = STAT_STATE; p && field < STAT_START_TIME; field++) {
+		p = strchr(p, ' ');
+		if (p)
+			p++;
+	}
+	return p ? strtoull(p, NULL, 10) : 0;
+}
+
+int proc_open_identified(pid_t pid, uint64_t start_time)
+{
+	dj_auto_close int fd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
+
+	if (fd < 0)
+		return fd;
+	/* Looked at after the pidfd holds it: what is seen now is what it means, or it died. */
+	if (start_time == 0 || proc_start_time(pid) != start_time)
+		return -ESRCH;
+	return dj_take_fd(&fd);
+}
+
+int proc_boot_id(char buf[static 37], struct donjon_error *err)
+{
+	dj_auto_close int proc = procfs_open_host(err);
+	char text[64];
+	ssize_t n;
+
+	if (proc < 0)
+		return -1;
+	n = procfs_read(proc, "sys/kernel/random/boot_id", text, sizeof(text), err);
+	if (n < 0)
+		return -1;
+	if (n < BOOT_ID_LEN)
+		return dj_fail(err, DONJON_E_VERIFY, "boot id of the kernel is too short");
+	memcpy(buf, text, BOOT_ID_LEN);
+	buf[BOOT_ID_LEN] = '\0';
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {
+	{ "HUP", SIGHUP },       { "INT", SIGINT },       { "QUIT", SIGQUIT },
+	{ "ILL", SIGILL },       { "TRAP", SIGTRAP },     { "ABRT", SIGABRT },
+	{ "IOT", SIGABRT },      { "BUS", SIGBUS },       { "FPE", SIGFPE },
+	{ "KILL", SIGKILL },     { "USR1", SIGUSR1 },     { "SEGV", SIGSEGV },
+	{ "USR2", SIGUSR2 },     { "PIPE", SIGPIPE },     { "ALRM", SIGALRM },
+	{ "TERM", SIGTERM },     { "STKFLT", SIGSTKFLT }, { "CHLD", SIGCHLD },
+	{ "CLD", SIGCHLD },      { "CONT", SIGCONT },     { "STOP", SIGSTOP },
+	{ "TSTP", SIGTSTP },     { "TTIN", SIGTTIN },     { "TTOU", SIGTTOU },
+	{ "URG", SIGURG },       { "XCPU", SIGXCPU },     { "XFSZ", SIGXFSZ },
+	{ "VTALRM", SIGVTALRM }, { "PROF", SIGPROF },     { "WINCH", SIGWINCH },
+	{ "IO", SIGIO },         { "POLL", SIGIO },       { "PWR", SIGPWR },
+	{ "SYS", SIGSYS },
+};
+
+/* Decimal digits only, in 0..SIGNAL_MAX; -1 otherwise. */
+static int small_number(const char *text)
+{
+	int n = 0;
+
+	if (!*text)
+		return -1;
+	for (; *text; text++) {
+		if (!isdigit((unsigned char)*text))
+			return -1;
+		n = n * 10 + (*text - '0');
+		if (n > SIGNAL_MAX)
+			return -1;
+	}
+	return n;
+}
+
+/* "RTMIN", "RTMIN+3", "RTMAX-2"; libc's idea of the range, as in kill(1). */
+static int real_time_number(const char *name)
+{
+	bool from_top = strncasecmp(name, "RTMAX", 5) == 0;
+	int offset = 0, number;
+
+	if (!from_top && strncasecmp(name, "RTMIN", 5) != 0)
+		return -1;
+	name += 5;
+	if (*name == (from_top ? '-' : '+'))
+		offset = small_number(name + 1);
+	else if (*name)
+		return -1;
+	if (offset < 0)
+		return -1;
+	number = from_top ? SIGRTMAX - offset : SIGRTMIN + offset;
+	return number >= SIGRTMIN && number <= SIGRTMAX ? number : -1;
+}
+
+int proc_signal_number(const char *text)
+{
+	if (isdigit((unsigned char)*text)) {
+		int number = small_number(text);
+
+		return number > 0 ? number : -1;
+	}
+	if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (size_t i = 0; i < DJ_COUNT(signals); i++)
+		if (strcasecmp(text, signals[i].name) == 0)
+			return signals[i].number;
+	return real_time_number(text);
+}
+
+int proc_exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,74 @@
+/* What the files of this folder share. */
+#ifndef CGROUP_INSIDE_H
+#define CGROUP_INSIDE_H
+
+#include "cgroup/cgroup.h"
+
+#include <linux/bpf.h>
+#include <stdint.h>
+
+/* A mounted hierarchy: the v1 ones in the host's order, then the v2 tree. */
+struct hierarchy {
+	const char *mount_point;
+	const char *name; /* its controllers, for errors and look-ups; "unified" for v2 */
+	size_t index;     /* into struct cgroup's v1 lists */
+	bool is_v2;
+};
+enum { HIERARCHY_MAX = HOST_CGROUP_V1_MAX + 1 };
+
+size_t hierarchies_of(const struct host_facts *host, struct hierarchy out[static HIERARCHY_MAX]);
+
+/* The root of a hierarchy, proved to be a cgroup filesystem (B28).  Descriptor or -errno. */
+int hierarchy_open(const struct hierarchy *h);
+
+/* A file of the cgroup: text without the final newline and its length, or -errno. */
+ssize_t cgroup_read(int dir_fd, const char *file, char *buf, size_t size);
+/* One write(2).  0 or -errno. */
+int cgroup_write(int dir_fd, const char *file, const char *text);
+/* The number after "KEY " in a flat-keyed file such as cgroup.events; 0 where there is none. */
+uint64_t cgroup_read_key(int dir_fd, const char *file, const char *key);
+
+/* The directory among the v1 ones that has the file, or -1: controllers that carry no limit are
+ * found by what they can do. */
+int cgroup_v1_with(const struct cgroup *cg, const char *file);
+
+/* Walks a tree with one descriptor at a time, so that a hostile depth costs memory only.  `enter`
+ * is called for the root and for every cgroup below it, parents first; `leave` for those below,
+ * children first, with the parent's descriptor and the name.  Either may be NULL; a negative
+ * (-errno) answer of `enter` ends the walk.  What vanishes meanwhile is skipped. */
+struct cgroup_visitor {
+	int (*enter)(int dir_fd, void *data);
+	void (*leave)(int parent_fd, const char *name, void *data);
+};
+int cgroup_walk(int dir_fd, const struct cgroup_visitor *visitor, void *data);
+
+/* Growing pauses up to a bound: something that happens at once is seen at once. */
+struct patience {
+	uint64_t until_us;
+	unsigned pause_us;
+};
+struct patience patience_of(unsigned ms);
+bool patience_wait(struct patience *p); /* false: the time is over, nothing was waited */
+
+/* The device rules as a BPF_PROG_TYPE_CGROUP_DEVICE program; *out is malloc'ed.  The last rule that
+ * speaks about a kind of access decides it; what no rule speaks about is denied. */
+int device_program(const struct oci_device_rule *rules, size_t n, struct bpf_insn **out,
+		   size_t *out_n, struct donjon_error *err);
+
+/* The same rules for v1, which knows one default and a set of exceptions to it: lines for the files
+ * devices.deny and devices.allow.  Rules that cannot be said so are an error. */
+struct device_line {
+	bool allow;
+	char text[48];
+};
+int device_lines(const struct oci_device_rule *rules, size_t n, struct device_line **out,
+		 size_t *out_n, struct donjon_error *err);
+
+/* Puts the plan's device rules into force. */
+int cgroup_apply_devices(const struct dj_plan *plan, const struct cgroup *cg,
+			 struct donjon_error *err);
+
+/* Gives the delegated files to the container's user (G1). */
+int cgroup_delegate(const struct dj_plan *plan, const struct cgroup *cg, struct donjon_error *err);
+
+#endif

@@ -1,0 +1,49 @@
+/* A container that exists: its directory, its record, and what it is doing. */
+#ifndef ENGINE_CONTAINER_H
+#define ENGINE_CONTAINER_H
+
+#include "base/arena.h"
+#include "base/host.h"
+#include "cgroup/cgroup.h"
+#include "engine/runtime.h"
+#include "store/store.h"
+
+/* What status needs of the host; read once, and the cgroup part only where it is needed. */
+struct observer {
+	char boot_id[37];
+	bool has_host;
+	struct host_facts host;
+};
+int observer_init(struct observer *observer, struct donjon_error *err);
+const struct host_facts *observer_host(struct observer *observer, struct donjon_error *err);
+
+struct container {
+	struct dj_arena arena; /* owns the record's strings */
+	struct store store;
+	int dir;
+	struct store_record record;
+	struct observer observer;
+};
+#define CONTAINER_EMPTY { .store = STORE_EMPTY, .dir = -1 }
+
+/* DONJON_E_NOT_FOUND "container does not exist: <id>", also for one without a state file. */
+int container_open(const struct donjon_runtime *runtime, const char *id, struct container *out,
+		   struct donjon_error *err);
+/* The same in two steps, for callers that lock between them or can do without the record. */
+int container_enter(const struct donjon_runtime *runtime, const char *id, struct container *out,
+		    struct donjon_error *err);
+int container_read(struct container *container, const char *id, struct donjon_error *err);
+void container_close(struct container *container);
+
+/* Never says that a process is alive which is not the recorded one (B19). */
+enum store_status record_status(const struct store_record *record, int dir_fd,
+				struct observer *observer);
+enum store_status container_status(struct container *container);
+
+/* A pidfd of the container's first process; -1 if it is gone. */
+int container_pidfd(const struct container *container);
+
+/* The container's cgroup; without one (or once it is gone) no descriptor is open in *out. */
+int container_cgroup(struct container *container, struct cgroup *out, struct donjon_error *err);
+
+#endif

@@ -1,0 +1,327 @@
+#include "engine/creation.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "engine/deliver.h"
+#include "engine/destroy.h"
+#include "engine/hooks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* ---- before anything exists ---- */
+
+static int check_terminal(bool terminal, const char *console_socket, bool foreground,
+			  struct donjon_error *err)
+{
+	if (terminal && !foreground && !console_socket)
+		return dj_fail(err, DONJON_E_USAGE,
+			       "cannot allocate tty if the runtime will detach without setting "
+			       "console socket");
+	if (console_socket && !terminal)
+		return dj_fail(err, DONJON_E_USAGE,
+			       "cannot use a console socket: process.terminal is not set");
+	if (console_socket && foreground)
+		return dj_fail(err, DONJON_E_USAGE, "cannot use a console socket without --detach");
+	return 0;
+}
+
+int creation_check(const struct draft *draft, const struct donjon_create_options *options,
+		   bool foreground, struct donjon_error *err)
+{
+	if (check_terminal(draft->spec.process.terminal, options->console_socket, foreground, err) < 0)
+		return -1;
+	return options->pid_file ? deliver_check_pid_file(options->pid_file, err) : 0;
+}
+
+/* ---- id and range ---- */
+
+int creation_begin(struct creation *c, const struct donjon_runtime *runtime, struct draft *draft,
+		   struct donjon_error *err)
+{
+	*c = (struct creation){
+		.runtime = runtime,
+		.draft = draft,
+		.store = STORE_EMPTY,
+		.dir = -1,
+		.cgroup = CGROUP_EMPTY,
+		.launch = LAUNCH_EMPTY,
+	};
+	if (runtime_open_store(runtime, true, &c->store, err) < 0)
+		return -1;
+	c->dir = store_reserve(&c->store, draft->id, err);
+	if (c->dir < 0)
+		return -1;
+	if (draft_wants_range(draft) &&
+	    store_reserve_range(&c->store, draft->id, &draft->host.id_range, err) < 0)
+		return -1;
+	c->record.id_range = draft->host.id_range;
+	return 0;
+}
+
+/* ---- the record ---- */
+
+static char *timestamp(struct dj_arena *arena)
+{
+	struct timespec now = { 0 };
+	struct tm utc = { 0 };
+	char seconds[32];
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &utc);
+	(void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
+	return dj_arena_printf(arena, "%s.%09ldZ", seconds, now.tv_nsec);
+}
+
+static void copy_annotations(struct creation *c)
+{
+	const struct oci_spec *spec = &c->draft->spec;
+	size_t n = spec->annotations.n;
+
+	c->record.annotations =
+		dj_arena_array(&c->draft->arena, n + 1, sizeof(*c->record.annotations));
+	for (size_t i = 0; i < n; i++)
+		c->record.annotations[i] = (struct store_pair){
+			.key = spec->annotations.v[i].key,
+			.value = spec->annotations.v[i].value,
+		};
+	c->record.n_annotations = n;
+}
+
+static bool has_own_pid_namespace(const struct dj_plan *plan)
+{
+	return plan->ns[OCI_NS_PID].kind == PLAN_NS_NEW;
+}
+
+static int fill_record(struct creation *c, struct donjon_error *err)
+{
+	struct draft *draft = c->draft;
+	struct store_record *r = &c->record;
+	char boot_id[37];
+
+	if (proc_boot_id(boot_id, err) < 0)
+		return -1;
+	r->id = dj_arena_strdup(&draft->arena, draft->id);
+	r->bundle = draft->bundle;
+	r->rootfs = draft->rootfs;
+	r->oci_version = draft->spec.oci_version;
+	r->created = timestamp(&draft->arena);
+	r->boot_id = dj_arena_strdup(&draft->arena, boot_id);
+	r->owner = draft->host.euid;
+	r->creating = true;
+	r->cgroup_path = dj_arena_strdup(&draft->arena, "");
+	r->cgroup_manager = c->runtime->cgroup_manager;
+	r->private_pid_ns = has_own_pid_namespace(draft->plan);
+	r->poststart_hooks = draft->spec.hooks[OCI_HOOK_POSTSTART].n > 0;
+	r->poststop_hooks = draft->spec.hooks[OCI_HOOK_POSTSTOP].n > 0;
+	copy_annotations(c);
+	return 0;
+}
+
+static int save_hardening(struct creation *c, struct donjon_error *err)
+{
+	const char *text = policy_result_json(&c->draft->policy, &c->draft->arena);
+
+	c->notes_saved = c->draft->policy.notes.n;
+	return store_save(c->dir, STORE_HARDENING, text, strlen(text), err);
+}
+
+/* Before there is a process: whatever happens from here on, `delete --force` knows what to remove. */
+static int save_first(struct creation *c, struct donjon_error *err)
+{
+	const struct draft *draft = c->draft;
+
+	if (draft->config &&
+	    store_save(c->dir, STORE_CONFIG, draft->config, draft->config_size, err) < 0)
+		return -1;
+	if (save_hardening(c, err) < 0)
+		return -1;
+	return store_write(c->dir, &c->record, err);
+}
+
+static int save_last(struct creation *c, struct donjon_error *err)
+{
+	if (c->draft->policy.notes.n != c->notes_saved && save_hardening(c, err) < 0)
+		return -1;
+	c->record.creating = false;
+	return store_write(c->dir, &c->record, err);
+}
+
+static void record_process(struct creation *c, pid_t pid)
+{
+	c->record.pid = pid;
+	c->record.start_time = proc_start_time(pid);
+}
+
+/* ---- the cgroup ---- */
+
+static void limit_unavailable(void *data, const char *pointer, const char *why)
+{
+	static const struct {
+		const char *prefix, *check;
+	} checks[] = {
+		{ "linux.resources.memory.swap", "res.swap" },
+		{ "linux.resources.memory", "res.memory" },
+		{ "linux.resources.pids", "res.pids" },
+		{ "linux.resources.devices", "dev.cgroup" },
+	};
+	struct creation *c = data;
+	const char *check = "res.cpu-io";
+
+	for (size_t i = 0; i < DJ_COUNT(checks); i++)
+		if (strncmp(pointer, checks[i].prefix, strlen(checks[i].prefix)) == 0) {
+			check = checks[i].check;
+			break;
+		}
+	draft_note(c->draft, check, dj_arena_printf(&c->draft->arena, "%s: %s", pointer, why));
+}
+
+/* A user without a delegated cgroup runs without, unless the configuration asks for limits
+ * (decision 16). */
+static bool may_go_without_cgroup(const struct creation *c, const struct donjon_error *err)
+{
+	bool unprivileged = c->draft->host.euid != 0 || !c->draft->host.initial_userns;
+
+	return unprivileged && !c->draft->plan->cgroup_required && err->code == DONJON_E_SYSTEM;
+}
+
+static int make_cgroup(struct creation *c, struct donjon_error *err)
+{
+	struct draft *draft = c->draft;
+
+	if (!draft->plan->cgroup)
+		return 0;
+	if (cgroup_create(draft->plan, &draft->host, &c->cgroup, err) < 0) {
+		if (!may_go_without_cgroup(c, err))
+			return -1;
+		draft_note(draft, "res.cgroup-path", err->text);
+		draft->plan->cgroup = false;
+		dj_error_clear(err);
+		return 0;
+	}
+	c->record.cgroup_path =
+		dj_arena_strdup(&draft->arena, plan_text(draft->plan, draft->plan->cgroup_path));
+	return cgroup_apply(draft->plan, &draft->host, &c->cgroup, limit_unavailable, c, err);
+}
+
+/* ---- the process ---- */
+
+/* The network namespace and the mounts are there, nothing of the container's runs: hooks may look,
+ * and may ask for the state (H1, H2, J11). */
+static int run_early_hooks(void *data, pid_t pid, struct donjon_error *err)
+{
+	struct creation *c = data;
+
+	record_process(c, pid);
+	c->poststop_due = true;
+	if (store_write(c->dir, &c->record, err) < 0 ||
+	    hooks_run(c->draft->plan, OCI_HOOK_PRESTART, &c->record, STORE_CREATING, err) < 0)
+		return -1;
+	return hooks_run(c->draft->plan, OCI_HOOK_CREATE_RUNTIME, &c->record, STORE_CREATING, err);
+}
+
+static void note_weaker(void *data, const char *check, const char *text)
+{
+	draft_note(((struct creation *)data)->draft, check, text);
+}
+
+static int launch(struct creation *c, int gate, struct donjon_error *err)
+{
+	const struct launch_request request = {
+		.plan = c->draft->plan,
+		.cgroup_v2 = c->cgroup.v2,
+		.cgroup_tasks = c->cgroup.v1_tasks,
+		.n_cgroup_tasks = c->cgroup.n_v1,
+		.gate = gate,
+		.namespaces_ready = run_early_hooks,
+		.note = note_weaker,
+		.data = c,
+	};
+
+	if (launch_create(&request, &c->launch, err) < 0)
+		return -1;
+	record_process(c, c->launch.pid);
+	return 0;
+}
+
+/* The terminal before the pid file: its absence is how conmon tells a failure (K4). */
+static int deliver(struct creation *c, const struct donjon_create_options *options,
+		   struct donjon_error *err)
+{
+	if (options->console_socket) {
+		if (deliver_fd(options->console_socket, "console", c->launch.console, err) < 0)
+			return -1;
+		dj_close(&c->launch.console);
+	}
+	if (!options->pidfd_socket)
+		return 0;
+	return deliver_fd(options->pidfd_socket, "pidfd", c->launch.pidfd, err);
+}
+
+int creation_make(struct creation *c, const struct donjon_create_options *options, bool gate,
+		  struct donjon_error *err)
+{
+	dj_auto_close int gate_fd = -1;
+
+	if (fill_record(c, err) < 0 || make_cgroup(c, err) < 0 || save_first(c, err) < 0)
+		return -1;
+	if (gate) {
+		gate_fd = store_gate_listen(c->dir, err);
+		if (gate_fd < 0)
+			return -1;
+	}
+	if (launch(c, gate_fd, err) < 0 || deliver(c, options, err) < 0 || save_last(c, err) < 0)
+		return -1;
+	return gate ? launch_release(&c->launch, err) : 0;
+}
+
+/* ---- the two ends ---- */
+
+void creation_done(struct creation *c)
+{
+	launch_done(&c->launch);
+	cgroup_close(&c->cgroup);
+	dj_close(&c->dir);
+	store_close(&c->store);
+}
+
+/* Our own child: killed and reaped. */
+static void end_process(struct creation *c, struct donjon_error *err)
+{
+	if (c->launch.pidfd < 0)
+		return;
+	if (destroy_process(c->launch.pidfd, -1, err) < 0)
+		return;
+	while (waitid(P_PIDFD, (id_t)c->launch.pidfd, NULL, WEXITED) < 0 && errno == EINTR)
+		;
+}
+
+void creation_undo(struct creation *c)
+{
+	struct remains remains = {
+		.store = &c->store,
+		.dir = c->dir,
+		.record = &c->record,
+		.host = &c->draft->host,
+		.hooks = c->poststop_due ? c->draft->plan : NULL,
+	};
+	struct donjon_error why = { 0 };
+
+	end_process(c, &why);
+	if (c->dir >= 0) {
+		/* Failed before the record was filled: the id is all there is. */
+		if (!c->record.id)
+			c->record.id = dj_arena_strdup(&c->draft->arena, c->draft->id);
+		if (!c->record.cgroup_path)
+			c->record.cgroup_path = dj_arena_strdup(&c->draft->arena, "");
+		dj_error_clear(&why);
+		(void)destroy(&remains, &why);
+	}
+	if (why.code != DONJON_OK)
+		log_debug("container %s: %s", c->draft->id, why.text);
+	creation_done(c);
+}

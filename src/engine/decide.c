@@ -1,0 +1,78 @@
+/* Spec -> hardened spec -> plan. */
+#include "engine/draft.h"
+
+#include "engine/inspect.h"
+#include "plan/build.h"
+
+#include <string.h>
+
+static bool has_level_annotation(const struct oci_spec *spec)
+{
+	for (size_t i = 0; i < spec->annotations.n; i++)
+		if (strcmp(spec->annotations.v[i].key, "org.donjon.level") == 0)
+			return true;
+	return false;
+}
+
+bool draft_may_be_hardened(const struct draft *draft)
+{
+	return draft->request.level != POLICY_NONE || draft->request.file.level_set ||
+	       has_level_annotation(&draft->spec);
+}
+
+bool draft_wants_range(const struct draft *draft)
+{
+	return draft->host.euid == 0 && draft->host.initial_userns &&
+	       !draft->spec.linux.namespaces[OCI_NS_USER].set && draft_may_be_hardened(draft);
+}
+
+static int check_cgroup_manager(const struct donjon_runtime *runtime, struct donjon_error *err)
+{
+	if (strcmp(runtime->cgroup_manager, "systemd") != 0)
+		return 0;
+	return dj_fail(err, DONJON_E_UNSUPPORTED,
+		       "the systemd cgroup manager is not part of this build: use --cgroup-manager "
+		       "cgroupfs");
+}
+
+int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
+		 const struct donjon_create_options *options, struct donjon_error *err)
+{
+	const struct plan_input input = {
+		.id = draft->id,
+		.bundle = draft->bundle,
+		.rootfs = draft->rootfs,
+		.spec = &draft->spec,
+		.settings = &draft->policy.settings,
+		.host = &draft->host,
+		.no_pivot = options->no_pivot,
+		.no_new_keyring = options->no_new_keyring,
+		.cgroups_disabled = strcmp(runtime->cgroup_manager, "disabled") == 0,
+		.preserve_fds = options->preserve_fds,
+	};
+
+	if (check_cgroup_manager(runtime, err) < 0)
+		return -1;
+	if (draft_may_be_hardened(draft))
+		inspect_for_policy(draft);
+	if (policy_apply(&draft->spec, &draft->host, &draft->request, &draft->arena, &draft->policy,
+			 err) < 0)
+		return -1;
+	return plan_build(&input, &draft->arena, &draft->plan, &draft->policy, err);
+}
+
+void draft_note(struct draft *draft, const char *check, const char *text)
+{
+	struct policy_result *policy = &draft->policy;
+	struct policy_note *grown =
+		dj_arena_array(&draft->arena, policy->notes.n + 1, sizeof(*grown));
+
+	if (policy->notes.n > 0)
+		memcpy(grown, policy->notes.v, policy->notes.n * sizeof(*grown));
+	grown[policy->notes.n] = (struct policy_note){
+		.check = dj_arena_strdup(&draft->arena, check),
+		.text = dj_arena_strdup(&draft->arena, text),
+	};
+	policy->notes.v = grown;
+	policy->notes.n++;
+}

@@ -1,0 +1,104 @@
+/* Removing containers (contract S7-S11, T4, T5). */
+#include "engine/container.h"
+#include "engine/destroy.h"
+#include "engine/hooks.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <signal.h>
+
+enum { KILL_WAIT_MS = 10 * 1000, LOCK_WAIT_MS = 10 * 1000 };
+
+static bool may_delete(enum store_status status, bool force)
+{
+	/* Created ones are killed: the specification wants stopped, callers need this (S8). */
+	return force || status == STORE_STOPPED || status == STORE_CREATED;
+}
+
+/* SIGKILL for what shares the host's pid namespace goes through the cgroup (S4); for the rest the
+ * first process takes all others with it. */
+static int end_processes(struct container *c, struct donjon_error *err)
+{
+	dj_auto_close int pidfd = container_pidfd(c);
+	struct cgroup cgroup;
+	int r;
+
+	if (pidfd < 0)
+		return 0;
+	r = container_cgroup(c, &cgroup, err);
+	if (r == 0 && (cgroup.v2 >= 0 || cgroup.n_v1 > 0)) {
+		if (!c->record.private_pid_ns)
+			r = cgroup_kill_all(&cgroup, SIGKILL, err);
+		else if (cgroup_is_frozen(&cgroup) == 1)
+			r = cgroup_freeze(&cgroup, false, err);
+	}
+	cgroup_close(&cgroup);
+	return r < 0 ? -1 : destroy_process(pidfd, KILL_WAIT_MS, err);
+}
+
+static int remove_it(struct container *c, struct donjon_error *err)
+{
+	struct remains remains = { .store = &c->store, .dir = c->dir, .record = &c->record };
+	struct donjon_error no_hooks = { 0 };
+	struct dj_plan *plan = NULL;
+
+	if (c->record.cgroup_path[0] != '\0') {
+		remains.host = observer_host(&c->observer, err);
+		if (!remains.host)
+			return -1;
+	}
+	if (c->record.poststop_hooks && hooks_load(c->dir, &c->arena, &plan, &no_hooks) < 0)
+		log_warning("poststop hooks are lost: %s", no_hooks.text);
+	remains.hooks = plan;
+	return destroy(&remains, err);
+}
+
+static int delete_read(struct container *c, bool force, struct donjon_error *err)
+{
+	enum store_status status = container_status(c);
+
+	if (!may_delete(status, force))
+		return dj_fail(err, DONJON_E_STATUS,
+			       "cannot delete container %s that is not stopped: %s", c->record.id,
+			       store_status_name(status));
+	if (end_processes(c, err) < 0)
+		return -1;
+	return remove_it(c, err);
+}
+
+/* Without a state file that can be read nothing is known of it but its name (S10, T66). */
+static int delete_unreadable(struct container *c, const char *id, struct donjon_error *err)
+{
+	log_debug("container %s: %s", id, err->text);
+	dj_error_clear(err);
+	return store_remove(&c->store, id, c->dir, err);
+}
+
+static int delete_entered(struct container *c, const char *id, bool force, struct donjon_error *err)
+{
+	if (store_lock(c->dir, LOCK_WAIT_MS, err) < 0) {
+		if (!force || err->code != DONJON_E_STATUS)
+			return -1;
+		dj_error_clear(err); /* a create or start that hangs is what --force is for */
+	}
+	if (container_read(c, id, err) == 0)
+		return delete_read(c, force, err);
+	return force ? delete_unreadable(c, id, err) : -1;
+}
+
+int donjon_container_delete(struct donjon_runtime *runtime, const char *id, bool force,
+			    struct donjon_error *err)
+{
+	struct container c = CONTAINER_EMPTY;
+	int r = container_enter(runtime, id, &c, err);
+
+	if (r == 0) {
+		r = delete_entered(&c, id, force, err);
+	} else if (force && err->code == DONJON_E_NOT_FOUND) {
+		dj_error_clear(err); /* C5 */
+		r = 0;
+	}
+	container_close(&c);
+	return r;
+}

@@ -1,0 +1,20 @@
+/* What a caller of create or run is handed: terminal, pidfd, pid file (contract K rows). */
+#ifndef ENGINE_DELIVER_H
+#define ENGINE_DELIVER_H
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/* One message with one descriptor; nobody is waited for (K1, K2, K6). */
+int deliver_fd(const char *socket_path, const char *what, int fd, struct donjon_error *err);
+
+/* Refuses, before anything is made, a pid file that could not be replaced without harm (T47). */
+int deliver_check_pid_file(const char *path, struct donjon_error *err);
+/* Decimal, no newline, by rename (K7). */
+int deliver_pid_file(const char *path, pid_t pid, struct donjon_error *err);
+
+/* Every descriptor of --preserve-fds must be there (F19). */
+int deliver_check_preserved(unsigned count, struct donjon_error *err);
+
+#endif

@@ -1,0 +1,58 @@
+#include "engine/destroy.h"
+
+#include "base/sys.h"
+#include "cgroup/cgroup.h"
+#include "engine/hooks.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+
+int destroy_process(int pidfd, int timeout_ms, struct donjon_error *err)
+{
+	struct pollfd event = { .fd = pidfd, .events = POLLIN };
+	int r = sys_pidfd_send_signal(pidfd, SIGKILL);
+
+	if (r < 0 && r != -ESRCH)
+		return dj_fail_os(err, -r, "kill the container");
+	do
+		r = poll(&event, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return dj_fail_os(err, errno, "wait for the container's end");
+	if (r == 0)
+		return dj_fail(err, DONJON_E_SYSTEM, "the container did not end within %d s of SIGKILL",
+			       timeout_ms / 1000);
+	return 0;
+}
+
+/* Whoever shared its pid namespace, or had it joined, may have left processes in the cgroup. */
+static int destroy_cgroup(const struct remains *r, struct donjon_error *err)
+{
+	const char *path = r->record->cgroup_path;
+	struct cgroup cgroup = CGROUP_EMPTY;
+	int killed;
+
+	if (!r->host || path[0] == '\0')
+		return 0;
+	if (cgroup_open(r->host, path, &cgroup, err) < 0)
+		return -1;
+	killed = cgroup_kill_all(&cgroup, SIGKILL, err);
+	cgroup_close(&cgroup);
+	return killed < 0 ? -1 : cgroup_remove(r->host, path, err);
+}
+
+int destroy(const struct remains *remains, struct donjon_error *err)
+{
+	const struct store_record *record = remains->record;
+	int r = destroy_cgroup(remains, err);
+
+	/* With a cgroup left behind the state stays, so that the removal can be repeated. */
+	if (r == 0) {
+		store_release_range(remains->store, record->id, record->id_range);
+		r = store_remove(remains->store, record->id, remains->dir, err);
+	}
+	if (remains->hooks)
+		hooks_poststop(remains->hooks, record);
+	return r;
+}

@@ -1,0 +1,23 @@
+/* Takes a container apart, in the reverse order of its making. */
+#ifndef ENGINE_DESTROY_H
+#define ENGINE_DESTROY_H
+
+#include "base/host.h"
+#include "plan/plan.h"
+#include "store/store.h"
+
+/* What there is of it.  The record says which cgroup and which id range are the container's. */
+struct remains {
+	struct store *store;
+	int dir; /* its state directory */
+	const struct store_record *record;
+	const struct host_facts *host; /* NULL: no cgroup to remove */
+	const struct dj_plan *hooks;   /* poststop hooks to run at the end, or NULL */
+};
+
+int destroy(const struct remains *remains, struct donjon_error *err);
+
+/* SIGKILL by pidfd, and waits for the end: as long as it takes if timeout_ms < 0. */
+int destroy_process(int pidfd, int timeout_ms, struct donjon_error *err);
+
+#endif

@@ -1,0 +1,191 @@
+#include "engine/inspect.h"
+
+#include "base/cleanup.h"
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	SCAN_MAX = 512,     /* entries of a bind source looked at */
+	GROUPS_MAX = 64,
+};
+
+/* Sockets through which an engine, an orchestrator or the host's init takes orders. */
+static const char *const control_sockets[] = {
+	"/run/docker.sock",
+	"/run/containerd/containerd.sock",
+	"/run/docker/containerd/containerd.sock",
+	"/run/k3s/containerd/containerd.sock",
+	"/run/crio/crio.sock",
+	"/run/podman/podman.sock",
+	"/run/buildkit/buildkitd.sock",
+	"/run/cri-dockerd.sock",
+	"/run/dockershim.sock",
+	"/run/systemd/private",
+	"/run/dbus/system_bus_socket",
+	"/var/lib/kubelet/device-plugins/kubelet.sock",
+	"/var/lib/kubelet/pod-resources/kubelet.sock",
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool is_control_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < DJ_COUNT(control_sockets); i++)
+		if (strcmp(name, base_name(control_sockets[i])) == 0)
+			return true;
+	return strncmp(name, "cri", 3) == 0 && len > 5 && strcmp(name + len - 5, ".sock") == 0;
+}
+
+/* A directory above one of them hands it over as well. */
+static bool is_above_control_socket(const char *dir)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < DJ_COUNT(control_sockets); i++)
+		if (path_has_prefix(control_sockets[i], dir) &&
+		    lstat(control_sockets[i], &st) == 0 && S_ISSOCK(st.st_mode))
+			return true;
+	return false;
+}
+
+/* The directory itself, so that one kept in an unusual place is seen; bounded, since a volume may
+ * hold a million files. */
+static bool holds_control_socket(int path_fd)
+{
+	int fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool found = false;
+
+	if (!dir) {
+		dj_cleanup_close(&fd);
+		return false;
+	}
+	for (unsigned seen = 0; !found && seen < SCAN_MAX && (entry = readdir(dir)); seen++)
+		found = entry->d_type == DT_SOCK && is_control_name(entry->d_name);
+	(void)closedir(dir); /* read only: nothing can be lost */
+	return found;
+}
+
+static char kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR: return 'd';
+	case S_IFREG: return 'f';
+	case S_IFSOCK: return 's';
+	case S_IFCHR: return 'c';
+	case S_IFBLK: return 'b';
+	case S_IFIFO: return 'p';
+	default: return 0;
+	}
+}
+
+static void look_at(struct draft *draft, const char *source, struct policy_bind_source *out)
+{
+	dj_auto_close int fd = open(source, O_PATH | O_CLOEXEC);
+	char link[64], real[PATH_MAX];
+	struct stat st;
+	ssize_t len;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fd < 0 || fstat(fd, &st) < 0 || (len = readlink(link, real, sizeof(real) - 1)) < 0)
+		return; /* the launch will say so, by the mount's name */
+	real[len] = '\0';
+	out->kind = kind_of(st.st_mode);
+	out->world_readable = st.st_mode & S_IROTH;
+	if (strcmp(real, source) != 0)
+		out->resolved = dj_arena_strdup(&draft->arena, real);
+	if (out->kind == 's')
+		out->control_socket = is_control_name(base_name(real));
+	else if (out->kind == 'd')
+		out->control_socket = is_above_control_socket(real) || holds_control_socket(fd);
+}
+
+static bool is_bind(const struct oci_mount *mount)
+{
+	if (mount->type && strcmp(mount->type, "bind") == 0)
+		return true;
+	for (size_t i = 0; i < mount->options.n; i++)
+		if (strcmp(mount->options.v[i], "bind") == 0 ||
+		    strcmp(mount->options.v[i], "rbind") == 0)
+			return true;
+	return false;
+}
+
+static void look_at_sources(struct draft *draft)
+{
+	struct policy_request *r = &draft->request;
+	size_t n = draft->spec.mounts.n;
+	struct donjon_error too_long = { 0 };
+
+	if (n == 0)
+		return;
+	r->sources.v = dj_arena_array(&draft->arena, n, sizeof(*r->sources.v));
+	r->sources.n = n;
+	for (size_t i = r->own_mounts; i < n; i++) {
+		const struct oci_mount *mount = &draft->spec.mounts.v[i];
+		const char *source;
+
+		if (!mount->source || !is_bind(mount))
+			continue;
+		source = draft_absolute(draft, draft->bundle, mount->source, &too_long);
+		if (source)
+			look_at(draft, source, &r->sources.v[i]);
+		dj_error_clear(&too_long);
+	}
+}
+
+/* Groups whose members are as good as root on the host. */
+static const char *const privileged_groups[] = {
+	"docker", "podman", "lxd", "incus", "libvirt", "wheel", "sudo",
+	"admin",  "disk",   "kmem", "shadow", "adm",  "systemd-journal",
+};
+
+static bool is_privileged_group(const char *name)
+{
+	for (size_t i = 0; i < DJ_COUNT(privileged_groups); i++)
+		if (strcmp(name, privileged_groups[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The file only: name services would load libraries, and may ask the network. */
+static void look_up_groups(struct draft *draft)
+{
+	struct policy_request *r = &draft->request;
+	FILE *file = fopen("/etc/group", "re");
+	const struct group *group;
+
+	if (!file)
+		return;
+	r->privileged_gids.v =
+		dj_arena_array(&draft->arena, GROUPS_MAX, sizeof(*r->privileged_gids.v));
+	while (r->privileged_gids.n < GROUPS_MAX && (group = fgetgrent(file)))
+		if (is_privileged_group(group->gr_name))
+			r->privileged_gids.v[r->privileged_gids.n++] = group->gr_gid;
+	(void)fclose(file); /* read only: nothing can be lost */
+}
+
+void inspect_for_policy(struct draft *draft)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+	draft->request.cpus = cpus > 0 ? (unsigned)cpus : 0;
+	look_at_sources(draft);
+	look_up_groups(draft);
+}

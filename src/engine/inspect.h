@@ -1,0 +1,15 @@
+/* What the policy must know of the host and cannot look at itself, since it is pure. */
+#ifndef ENGINE_INSPECT_H
+#define ENGINE_INSPECT_H
+
+#include "engine/draft.h"
+
+/* Fills the request from the runtime's choices and the policy file. */
+int inspect_policy_request(struct draft *draft, const struct donjon_runtime *runtime,
+			   const struct donjon_create_options *options, struct donjon_error *err);
+
+/* Fills its sources (bind mounts), privileged_gids and cpus.  What cannot be seen stays "not looked
+ * at": the policy then judges by name. */
+void inspect_for_policy(struct draft *draft);
+
+#endif

@@ -1,0 +1,143 @@
+/* A bundle's bytes -> a spec that makes sense. */
+#include "engine/draft.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "engine/host.h"
+#include "engine/inspect.h"
+#include "oci/decode.h"
+#include "oci/validate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Neither a FIFO nor a terminal may block or adopt us before file_read_regular() refuses it (T30). */
+enum { READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
+
+char *draft_absolute(struct draft *draft, const char *base, const char *path,
+		     struct donjon_error *err)
+{
+	dj_auto_free char *cwd = base ? NULL : getcwd(NULL, 0);
+	char joined[PATH_MAX], clean[PATH_MAX];
+	int n;
+
+	if (!base && !cwd) {
+		(void)dj_fail_os(err, errno, "read the working directory");
+		return NULL;
+	}
+	if (path[0] == '/')
+		n = snprintf(joined, sizeof(joined), "%s", path);
+	else
+		n = snprintf(joined, sizeof(joined), "%s/%s", base ? base : cwd, path);
+	if (n < 0 || (size_t)n >= sizeof(joined) || path_clean(joined, clean, sizeof(clean)) < 0) {
+		(void)dj_fail(err, DONJON_E_USAGE, "path %.64s... is too long", path);
+		return NULL;
+	}
+	return dj_arena_strdup(&draft->arena, clean);
+}
+
+static int open_bundle(const char *bundle, struct donjon_error *err)
+{
+	/* A link here could be turned while we look (T47). */
+	int fd = open(bundle, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? dj_fail_os(err, errno, "open bundle %s", bundle) : fd;
+}
+
+static int open_config(const struct draft *draft, const char *config, struct donjon_error *err)
+{
+	dj_auto_close int bundle = -1;
+	int fd;
+
+	if (config) {
+		fd = open(config, READ_FLAGS);
+		return fd < 0 ? dj_fail_os(err, errno, "open %s", config) : fd;
+	}
+	bundle = open_bundle(draft->bundle, err);
+	if (bundle < 0)
+		return -1;
+	fd = openat(bundle, "config.json", READ_FLAGS | O_NOFOLLOW);
+	return fd < 0 ? dj_fail_os(err, errno, "open %s/config.json", draft->bundle) : fd;
+}
+
+static int read_config(struct draft *draft, const char *config, struct donjon_error *err)
+{
+	dj_auto_close int fd = open_config(draft, config, err);
+
+	if (fd < 0)
+		return -1;
+	return file_read_regular(fd, OCI_CONFIG_MAX, config ? config : "config.json",
+				 &draft->config, &draft->config_size, err);
+}
+
+/* --seccomp FILE replaces what the bundle says. */
+static int replace_seccomp(struct draft *draft, const char *path, struct donjon_error *err)
+{
+	struct oci_seccomp *seccomp = &draft->spec.linux.seccomp;
+	dj_auto_close int fd = open(path, READ_FLAGS);
+	dj_auto_free char *text = NULL;
+	size_t size;
+
+	if (fd < 0)
+		return dj_fail_os(err, errno, "open seccomp profile %s", path);
+	if (file_read_regular(fd, OCI_CONFIG_MAX, path, &text, &size, err) < 0)
+		return -1;
+	*seccomp = (struct oci_seccomp){ 0 };
+	if (oci_decode_seccomp(text, size, draft->spec.process.capabilities.bounding, &draft->arena,
+			       seccomp, err) < 0)
+		return dj_note(err, "seccomp profile %s", path);
+	draft->spec.linux.set = true;
+	return 0;
+}
+
+static bool is_host_root(const struct stat *st)
+{
+	struct stat root;
+
+	return stat("/", &root) == 0 && root.st_dev == st->st_dev && root.st_ino == st->st_ino;
+}
+
+int draft_check_rootfs(const struct draft *draft, struct donjon_error *err)
+{
+	struct stat st;
+
+	if (lstat(draft->rootfs, &st) < 0)
+		return dj_fail_os(err, errno, "root.path: rootfs %s", draft->rootfs);
+	if (!S_ISDIR(st.st_mode))
+		return dj_fail(err, DONJON_E_CONFIG, "root.path: rootfs %s must be a real directory%s",
+			       draft->rootfs, S_ISLNK(st.st_mode) ? ", not a link" : "");
+	if (is_host_root(&st))
+		return dj_fail(err, DONJON_E_CONFIG,
+			       "root.path: rootfs %s is the host's own root", draft->rootfs);
+	return 0;
+}
+
+int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
+	       const struct donjon_create_options *options, struct donjon_error *err)
+{
+	draft->bundle = draft_absolute(draft, NULL, options->bundle ? options->bundle : ".", err);
+	if (!draft->bundle || read_config(draft, options->config, err) < 0 ||
+	    oci_decode(draft->config, draft->config_size, &draft->arena, &draft->spec, err) < 0)
+		return -1;
+	if (options->seccomp && replace_seccomp(draft, options->seccomp, err) < 0)
+		return -1;
+	if (oci_validate(&draft->spec, err) < 0)
+		return -1;
+	draft->rootfs = draft_absolute(draft, draft->bundle, draft->spec.root.path, err);
+	if (!draft->rootfs || draft_check_rootfs(draft, err) < 0)
+		return -1;
+	if (host_probe(&draft->host, err) < 0)
+		return -1;
+	return inspect_policy_request(draft, runtime, options, err);
+}
+
+void draft_done(struct draft *draft)
+{
+	free(draft->config);
+	dj_arena_done(&draft->arena);
+}

@@ -1,0 +1,108 @@
+/* create + start in one process, and the foreground. */
+#include "engine/run.h"
+
+#include "base/cleanup.h"
+#include "engine/deliver.h"
+#include "engine/hooks.h"
+#include "supervise/supervise.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+
+static int start(struct creation *c, const struct donjon_create_options *o, struct donjon_error *err)
+{
+	if (launch_start(&c->launch, err) < 0 ||
+	    hooks_run(c->draft->plan, OCI_HOOK_POSTSTART, &c->record, STORE_RUNNING, err) < 0)
+		return -1;
+	return o->pid_file ? deliver_pid_file(o->pid_file, c->launch.pid, err) : 0;
+}
+
+static int foreground(struct creation *c, const struct donjon_create_options *o, int *exit_code,
+		      struct donjon_error *err)
+{
+	struct supervise_signals signals;
+	struct supervise_request request = { .reap = !o->no_subreaper };
+	int r;
+
+	/* From here on a signal is the container's.  Before, it ends us, and the stage with us. */
+	if (supervise_signals_block(&signals, err) < 0)
+		return -1;
+	r = start(c, o, err);
+	if (r == 0) {
+		request.pid = c->launch.pid;
+		request.pidfd = c->launch.pidfd;
+		request.console = c->launch.console;
+		r = supervise_wait(&request, &signals, exit_code, err);
+	}
+	supervise_signals_restore(&signals);
+	return r;
+}
+
+static int run(struct creation *c, const struct donjon_create_options *o, int *exit_code,
+	       struct donjon_error *err)
+{
+	if (draft_decide(c->draft, c->runtime, o, err) < 0 || creation_make(c, o, false, err) < 0)
+		return -1;
+	c->poststop_due = true;
+	return o->detach ? start(c, o, err) : foreground(c, o, exit_code, err);
+}
+
+/* So that what the container leaves behind comes to us, and not to the host's init. */
+static int become_subreaper(bool wanted, int *before, struct donjon_error *err)
+{
+	if (!wanted)
+		return 0;
+	if (prctl(PR_GET_CHILD_SUBREAPER, before) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return dj_fail_os(err, errno, "become a subreaper");
+	return 0;
+}
+
+int run_creation(struct creation *c, const struct donjon_create_options *o, int *exit_code,
+		 struct donjon_error *err)
+{
+	bool reaps = !o->detach && !o->no_subreaper;
+	int subreaper = 1, r = become_subreaper(reaps, &subreaper, err);
+
+	if (r == 0)
+		r = run(c, o, exit_code, err);
+	if (r == 0 && (o->detach || o->keep))
+		creation_done(c);
+	else
+		creation_undo(c);
+	if (!subreaper)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 0); /* what it was */
+	return r;
+}
+
+static int run_draft(const struct donjon_runtime *runtime, struct draft *draft,
+		     const struct donjon_create_options *o, int *exit_code, struct donjon_error *err)
+{
+	struct creation c;
+
+	if (creation_begin(&c, runtime, draft, err) < 0) {
+		creation_undo(&c);
+		return -1;
+	}
+	return run_creation(&c, o, exit_code, err);
+}
+
+int donjon_container_run(struct donjon_runtime *runtime, const char *id,
+			 const struct donjon_create_options *options, int *exit_code,
+			 struct donjon_error *err)
+{
+	struct donjon_create_options o;
+	struct draft draft = { .id = id };
+	int r;
+
+	options_copy(&o, sizeof(o), options);
+	if (store_check_id(id, err) < 0 || deliver_check_preserved(o.preserve_fds, err) < 0)
+		return -1;
+	*exit_code = 0;
+	r = draft_load(&draft, runtime, &o, err);
+	if (r == 0)
+		r = creation_check(&draft, &o, !o.detach, err);
+	if (r == 0)
+		r = run_draft(runtime, &draft, &o, exit_code, err);
+	draft_done(&draft);
+	return r;
+}

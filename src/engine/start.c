@@ -1,0 +1,82 @@
+/* Letting a created container run (T2). */
+#include "engine/container.h"
+#include "engine/destroy.h"
+#include "engine/hooks.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "launch/launch.h"
+
+enum { LOCK_WAIT_MS = 10 * 1000, KILL_WAIT_MS = 10 * 1000 };
+
+static int check_status(enum store_status status, struct donjon_error *err)
+{
+	switch (status) {
+	case STORE_CREATED:
+		return 0;
+	case STORE_STOPPED:
+		return dj_fail(err, DONJON_E_STATUS, "cannot start a container that has stopped");
+	case STORE_CREATING:
+		return dj_fail(err, DONJON_E_STATUS, "cannot start a container that is being created");
+	default:
+		return dj_fail(err, DONJON_E_STATUS, "cannot start an already running container");
+	}
+}
+
+/* A start hook that failed takes the container with it (H4, H5, decision 47). */
+static void destroy_failed(struct container *c, int pidfd, const struct dj_plan *hooks)
+{
+	struct donjon_error why = { 0 };
+	struct remains remains = {
+		.store = &c->store, .dir = c->dir, .record = &c->record, .hooks = hooks,
+	};
+
+	remains.host = observer_host(&c->observer, &why);
+	if (!remains.host || destroy_process(pidfd, KILL_WAIT_MS, &why) < 0 ||
+	    destroy(&remains, &why) < 0)
+		log_warning("after a failed start: %s", why.text);
+}
+
+static int run_poststart(struct container *c, int pidfd, struct donjon_error *err)
+{
+	struct dj_plan *plan = NULL;
+
+	if (!c->record.poststart_hooks)
+		return 0;
+	if (hooks_load(c->dir, &c->arena, &plan, err) == 0 &&
+	    hooks_run(plan, OCI_HOOK_POSTSTART, &c->record, STORE_RUNNING, err) == 0)
+		return 0;
+	destroy_failed(c, pidfd, plan);
+	return -1;
+}
+
+static int start(struct container *c, struct donjon_error *err)
+{
+	dj_auto_close int pidfd = -1;
+	int r;
+
+	if (check_status(container_status(c), err) < 0)
+		return -1;
+	pidfd = container_pidfd(c);
+	if (pidfd < 0)
+		return check_status(STORE_STOPPED, err);
+	r = launch_start_gate(c->dir, err);
+	/* Started or dead: in both cases nobody waits there any more. */
+	store_gate_remove(c->dir);
+	return r < 0 ? -1 : run_poststart(c, pidfd, err);
+}
+
+int donjon_container_start(struct donjon_runtime *runtime, const char *id, struct donjon_error *err)
+{
+	struct container c = CONTAINER_EMPTY;
+	int r = container_enter(runtime, id, &c, err);
+
+	if (r == 0)
+		r = store_lock(c.dir, LOCK_WAIT_MS, err);
+	if (r == 0)
+		r = container_read(&c, id, err);
+	if (r == 0)
+		r = start(&c, err);
+	container_close(&c);
+	return r;
+}

@@ -1,0 +1,127 @@
+/*
+ * Between clone3 and the stage's first instruction: a copy of the calling process, possibly of a
+ * threaded one, so only plain system calls are allowed here.  Everything that needs a library
+ * happens before the clone or in the stage.
+ */
+#include "launch/outside.h"
+
+#include "base/fd.h"
+#include "base/sys.h"
+#include "launch/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static int join_cgroups(const struct child_args *args, struct donjon_error *err)
+{
+	/* "0" moves the writer itself: the only way into a v1 hierarchy that does not wait for an RCU
+	 * grace period of 5-13 ms (startup-performance.md §4).  The files were opened with the host's
+	 * credentials (CVE-2026-78408 is why none survives the exec: all are close-on-exec). */
+	for (size_t i = 0; i < args->n_cgroup_tasks; i++)
+		if (args->cgroup_tasks[i] >= 0 && write(args->cgroup_tasks[i], "0", 1) != 1)
+			return dj_fail_os(err, errno, "join cgroup: write tasks");
+	if (args->new_cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
+		return dj_fail_os(err, errno, "unshare the cgroup namespace");
+	return 0;
+}
+
+static int carry_capabilities(struct donjon_error *err)
+{
+	struct __user_cap_data_struct caps[2];
+	int r;
+
+	if ((r = sys_capget(caps)) < 0)
+		return dj_fail_os(err, -r, "read capabilities");
+	caps[0].inheritable = caps[0].permitted;
+	caps[1].inheritable = caps[1].permitted;
+	if ((r = sys_capset(caps)) < 0)
+		return dj_fail_os(err, -r, "set inheritable capabilities");
+	for (unsigned long cap = 0; cap < 64; cap++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0 && errno == EINVAL)
+			break;
+	return 0;
+}
+
+/* An execve as an unmapped id drops every capability of the new user namespace, so a mapped one is
+ * taken first: 0, or where 0 is not mapped the first mapped id, with the capabilities carried over
+ * as ambient ones (launch-findings.md §1). */
+static int take_mapped_id(const struct dj_plan *plan, struct donjon_error *err)
+{
+	const struct oci_id_map *uids = plan_items(plan, plan->uid_maps, struct oci_id_map);
+	const struct oci_id_map *gids = plan_items(plan, plan->gid_maps, struct oci_id_map);
+	uid_t uid = plan->uid_maps.n ? uids[0].container_id : 0;
+	gid_t gid = plan->gid_maps.n ? gids[0].container_id : 0;
+	int r;
+
+	for (uint32_t i = 0; i < plan->uid_maps.n; i++)
+		if (uids[i].container_id == 0)
+			uid = 0;
+	for (uint32_t i = 0; i < plan->gid_maps.n; i++)
+		if (gids[i].container_id == 0)
+			gid = 0;
+	if (!plan->deny_setgroups && (r = sys_setgroups(0, NULL)) < 0)
+		return dj_fail_os(err, -r, "drop supplementary groups");
+	if ((r = sys_setresgid(gid, gid, gid)) < 0)
+		return dj_fail_os(err, -r, "become gid %u of the user namespace", gid);
+	if (uid != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return dj_fail_os(err, errno, "keep capabilities over the change of ids");
+	if ((r = sys_setresuid(uid, uid, uid)) < 0)
+		return dj_fail_os(err, -r, "become uid %u of the user namespace", uid);
+	return uid == 0 ? 0 : carry_capabilities(err);
+}
+
+static int become_stage(const struct child_args *args, struct donjon_error *err)
+{
+	int keep = 3 + (int)args->plan->preserve_fds;
+	char number[16];
+	char *const argv[] = { (char[]){ "donjon-stage" }, number, NULL };
+	char *const envp[] = { NULL };
+	int stage = args->stage, wire = args->wire, r;
+
+	/* 0-2 and what the caller asked to preserve keep their numbers; the wire follows them. */
+	if ((r = fd_move_up(&stage, keep + 2)) < 0 || (r = fd_move_up(&wire, keep + 1)) < 0)
+		return dj_fail_os(err, -r, "move descriptors");
+	if ((r = fd_cloexec_from(keep)) < 0)
+		return dj_fail_os(err, -r, "mark descriptors close-on-exec");
+	if (dup2(wire, keep) < 0)
+		return dj_fail_os(err, errno, "place the wire");
+	(void)snprintf(number, sizeof(number), "%d", keep);
+	r = sys_execveat(stage, "", argv, envp, AT_EMPTY_PATH);
+	return dj_fail_os(err, -r, "execute the stage");
+}
+
+static int run(const struct child_args *args, struct donjon_error *err)
+{
+	/* Death of the runtime takes a half-made container with it (R10).  Cleared and set again by the
+	 * stage; a runtime that died before this line is noticed as end-of-file on the wire. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return dj_fail_os(err, errno, "set the parent-death signal");
+	if (args->mount_namespace >= 0 && setns(args->mount_namespace, CLONE_NEWNS) < 0)
+		return dj_fail_os(err, errno, "join the mount namespace");
+	if (join_cgroups(args, err) < 0)
+		return -1;
+	if (wire_receive(args->wire, WIRE_TELL, launch_mark(STEP_MARK_CHILD), NULL, NULL, err) < 0)
+		return -1;
+	if (args->wait_for_maps && take_mapped_id(args->plan, err) < 0)
+		return -1;
+	/* The credential change cleared it (B37). */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return dj_fail_os(err, errno, "set the parent-death signal");
+	return become_stage(args, err);
+}
+
+_Noreturn void child_main(const struct child_args *args)
+{
+	static struct donjon_error err; /* a private copy: this is another process */
+
+	if (run(args, &err) < 0) {
+		(void)snprintf(err.step, sizeof(err.step), "become-stage");
+		wire_send_failure(args->wire, &err);
+	}
+	_exit(1);
+}

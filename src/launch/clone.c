@@ -1,0 +1,299 @@
+/* Opens what is joined, enters it around the clone, and makes the stage's process. */
+#include "launch/outside.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/procfs.h"
+#include "base/sys.h"
+#include "launch/sources.h"
+#include "launch/sysctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+static const struct {
+	const char *name, *own; /* own: below procfs */
+	int flag;
+} kinds[OCI_NS_COUNT] = {
+	[OCI_NS_USER] = { "user", "user", CLONE_NEWUSER },
+	[OCI_NS_PID] = { "pid", "pid_for_children", CLONE_NEWPID },
+	[OCI_NS_NETWORK] = { "network", "net", CLONE_NEWNET },
+	[OCI_NS_MOUNT] = { "mount", "mnt", CLONE_NEWNS },
+	[OCI_NS_IPC] = { "ipc", "ipc", CLONE_NEWIPC },
+	[OCI_NS_UTS] = { "uts", "uts", CLONE_NEWUTS },
+	[OCI_NS_CGROUP] = { "cgroup", "cgroup", CLONE_NEWCGROUP },
+	[OCI_NS_TIME] = { "time", "time_for_children", CLONE_NEWTIME },
+};
+
+static int open_own(const struct outside *o, enum oci_ns ns, struct donjon_error *err)
+{
+	/* Namespace links are magic links: followed on purpose, from a verified procfs. */
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "thread-self/ns/%s", kinds[ns].own);
+	fd = openat(o->proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return dj_fail_os(err, errno, "open /proc/%s", path);
+	return fd;
+}
+
+/* Of the right kind (P40) and, unless the level is `none` where the engine may ask for anything, not
+ * the runtime's own: a path that leads to the host's namespace is the same as sharing it. */
+static int check_namespace(const struct outside *o, enum oci_ns ns, int fd, const char *path,
+			   struct donjon_error *err)
+{
+	dj_auto_close int own = -1;
+	struct stat theirs, ours;
+	int type = ioctl(fd, NS_GET_NSTYPE);
+
+	if (type != kinds[ns].flag)
+		return dj_fail(err, DONJON_E_CONFIG,
+			       "linux.namespaces: %s is no %s namespace", path, kinds[ns].name);
+	if (!o->plan->refuse_host_namespaces)
+		return 0;
+	own = open_own(o, ns, err);
+	if (own < 0)
+		return -1;
+	if (fstat(fd, &theirs) < 0 || fstat(own, &ours) < 0)
+		return dj_fail_os(err, errno, "stat %s", path);
+	if (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino)
+		return dj_fail(err, DONJON_E_REFUSED,
+			       "linux.namespaces: %s is the runtime's own %s namespace, which the policy "
+			       "refuses to share",
+			       path, kinds[ns].name);
+	return 0;
+}
+
+int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++) {
+		const char *path = plan_text(o->plan, o->plan->ns[ns].path);
+
+		if (o->plan->ns[ns].kind != PLAN_NS_JOIN)
+			continue;
+		/* O_NONBLOCK: the path may be a FIFO; what it is gets checked before any use (B04). */
+		o->namespaces[ns] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (o->namespaces[ns] < 0)
+			return dj_fail_os(err, errno, "linux.namespaces: open %s", path);
+		if (check_namespace(o, (enum oci_ns)ns, o->namespaces[ns], path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static uint64_t new_namespaces(const struct dj_plan *plan)
+{
+	uint64_t flags = 0;
+
+	/* Not in the clone: a cgroup namespace would be rooted at our cgroup instead of the
+	 * container's, and a time namespace entered by clone3 has its offsets frozen (decision 29). */
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		if (plan->ns[ns].kind == PLAN_NS_NEW && ns != OCI_NS_CGROUP && ns != OCI_NS_TIME)
+			flags |= (uint64_t)kinds[ns].flag;
+	return flags;
+}
+
+/* Entered by this thread around the clone and left again; user namespaces cannot be left, so they
+ * are joined by a helper process (clone_in_user_namespace), mount namespaces by the child. */
+static bool is_entered_by_us(size_t ns)
+{
+	return ns != OCI_NS_USER && ns != OCI_NS_MOUNT;
+}
+
+static int enter_joined(const struct outside *o, struct donjon_error *err)
+{
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		if (o->namespaces[ns] >= 0 && is_entered_by_us(ns) &&
+		    setns(o->namespaces[ns], kinds[ns].flag) < 0)
+			return dj_fail_os(err, errno, "join the %s namespace %s", kinds[ns].name,
+					  plan_text(o->plan, o->plan->ns[ns].path));
+	return 0;
+}
+
+static int leave_joined(const int own[OCI_NS_COUNT], struct donjon_error *err)
+{
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		if (own[ns] >= 0 && setns(own[ns], kinds[ns].flag) < 0)
+			return dj_fail_os(err, errno, "return to the own %s namespace", kinds[ns].name);
+	return 0;
+}
+
+static int new_time_namespace(const struct outside *o, struct donjon_error *err)
+{
+	const struct dj_plan *plan = o->plan;
+	char text[128];
+
+	if (unshare(CLONE_NEWTIME) < 0)
+		return dj_fail_os(err, errno, "unshare the time namespace");
+	if (!plan->time_offsets)
+		return 0;
+	(void)snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n",
+		       (long long)plan->monotonic_s, plan->monotonic_ns, (long long)plan->boottime_s,
+		       plan->boottime_ns);
+	return procfs_write(o->proc, "self/timens_offsets", text, err);
+}
+
+static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const struct child_args *child,
+			struct donjon_error *err)
+{
+	struct clone_args args = {
+		.flags = flags | (uint64_t)CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&o->pidfd,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD, /* inherited with CLONE_PARENT */
+	};
+	int pid;
+
+	if (cgroup_v2 >= 0) {
+		args.flags |= (uint64_t)CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)cgroup_v2;
+	}
+	pid = sys_clone3(&args);
+	if (pid == 0)
+		child_main(child);
+	if (pid < 0)
+		return dj_fail_os(err, -pid, "clone3 with namespaces 0x%llx%s",
+				  (unsigned long long)flags,
+				  pid == -ENOSPC ? " (user.max_*_namespaces reached)" : "");
+	o->pid = pid;
+	return 0;
+}
+
+/*
+ * A joined user namespace: new namespaces must belong to it, so they are made by a helper that has
+ * entered it.  The helper is not dumpable before the join (B17), passes its child on to us
+ * (CLONE_PARENT) and exits.
+ */
+static int clone_in_user_namespace(struct outside *o, uint64_t flags, int cgroup_v2,
+				   const struct child_args *child, struct donjon_error *err)
+{
+	struct shared {
+		pid_t pid;
+		struct donjon_error err;
+	} *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct clone_args plain = { .exit_signal = SIGCHLD };
+	int helper, status, r = -1;
+
+	if (shared == MAP_FAILED)
+		return dj_fail_os(err, errno, "map memory shared with the helper");
+	helper = sys_clone3(&plain);
+	if (helper == 0) {
+		struct donjon_error *their = &shared->err;
+
+		if (prctl(PR_SET_DUMPABLE, 0) < 0)
+			(void)dj_fail_os(their, errno, "become undumpable");
+		else if (setns(o->namespaces[OCI_NS_USER], CLONE_NEWUSER) < 0)
+			(void)dj_fail_os(their, errno, "join the user namespace");
+		else if (clone_direct(o, flags | (uint64_t)CLONE_PARENT, cgroup_v2, child, their) == 0)
+			shared->pid = o->pid;
+		_exit(0);
+	}
+	if (helper < 0)
+		r = dj_fail_os(err, -helper, "clone a helper");
+	else if (waitpid(helper, &status, 0) != helper)
+		r = dj_fail_os(err, errno, "wait for the helper");
+	else if (shared->err.code != DONJON_OK)
+		*err = shared->err;
+	else if (shared->pid <= 0)
+		r = dj_fail(err, DONJON_E_SYSTEM, "the helper in the user namespace died");
+	else
+		r = 0;
+	if (r == 0) {
+		o->pid = shared->pid; /* our child: it cannot be reused before we reap it */
+		o->pidfd = sys_pidfd_open(o->pid, 0);
+		if (o->pidfd < 0)
+			r = dj_fail_os(err, -o->pidfd, "open a pidfd of the stage");
+	}
+	(void)munmap(shared, sizeof(*shared));
+	return r;
+}
+
+static int set_joined_hostname(const struct dj_plan *plan, struct donjon_error *err)
+{
+	const char *host = plan_text(plan, plan->hostname), *domain = plan_text(plan, plan->domainname);
+
+	if (plan->ns[OCI_NS_UTS].kind != PLAN_NS_JOIN)
+		return 0;
+	if (*host && sethostname(host, strlen(host)) < 0)
+		return dj_fail_os(err, errno, "set the host name of the joined UTS namespace");
+	if (*domain && setdomainname(domain, strlen(domain)) < 0)
+		return dj_fail_os(err, errno, "set the domain name of the joined UTS namespace");
+	return 0;
+}
+
+/* What must happen while this thread is in the joined namespaces. */
+static int clone_while_joined(struct outside *o, const struct child_args *child, struct donjon_error *err)
+{
+	const struct dj_plan *plan = o->plan;
+	uint64_t flags = new_namespaces(plan);
+	int cgroup = o->request->cgroup_v2;
+
+	if (set_joined_hostname(plan, err) < 0)
+		return -1;
+	if (sysctls_write_outside(plan, err) < 0)
+		return -1;
+	if (sources_prepare_joined(plan, o->outside_fs, err) < 0)
+		return -1;
+	if (plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN)
+		return clone_in_user_namespace(o, flags, cgroup, child, err);
+	return clone_direct(o, flags, cgroup, child, err);
+}
+
+int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	const struct dj_plan *plan = o->plan;
+	const struct child_args child = {
+		.plan = plan,
+		.wire = o->child_wire,
+		.stage = o->stage,
+		.cgroup_tasks = o->request->cgroup_tasks,
+		.n_cgroup_tasks = o->request->n_cgroup_tasks,
+		.wait_for_maps = plan->ns[OCI_NS_USER].kind != PLAN_NS_HOST,
+		.new_cgroup_ns = plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_NEW,
+		.mount_namespace = o->namespaces[OCI_NS_MOUNT],
+	};
+	int own[OCI_NS_COUNT];
+	struct donjon_error back = { 0 };
+	int r = 0;
+
+	(void)row;
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++) {
+		bool changes = (o->namespaces[ns] >= 0 && is_entered_by_us(ns)) ||
+			       (ns == OCI_NS_TIME && plan->ns[ns].kind == PLAN_NS_NEW);
+
+		own[ns] = r == 0 && changes ? open_own(o, (enum oci_ns)ns, err) : -1;
+		if (r == 0 && changes && own[ns] < 0)
+			r = -1;
+	}
+	if (r == 0 && plan->ns[OCI_NS_TIME].kind == PLAN_NS_NEW)
+		r = new_time_namespace(o, err);
+	if (r == 0)
+		r = enter_joined(o, err);
+	if (r == 0)
+		r = clone_while_joined(o, &child, err);
+	if (leave_joined(own, &back) < 0 && r == 0) {
+		*err = back;
+		r = -1;
+	}
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		dj_close(&own[ns]);
+	dj_close(&o->child_wire);
+	return r;
+}

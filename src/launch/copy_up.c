@@ -1,0 +1,162 @@
+#include "launch/copy_up.h"
+
+#include "base/cleanup.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum { DEPTH_MAX = 32 };
+
+struct entry { /* struct linux_dirent64 */
+	uint64_t ino;
+	int64_t next; /* where the directory goes on after this entry */
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
+struct level {
+	int from, to;
+};
+
+static int copy_xattrs(int from, int to)
+{
+	char names[4096], value[4096];
+	ssize_t n = flistxattr(from, names, sizeof(names));
+
+	for (char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
+		ssize_t size = fgetxattr(from, name, value, sizeof(value));
+
+		/* Labels and capabilities we may not set in this namespace stay behind. */
+		if (size >= 0 && fsetxattr(to, name, value, (size_t)size, 0) < 0 && errno != EPERM &&
+		    errno != EOPNOTSUPP)
+			return -1;
+	}
+	return 0;
+}
+
+static int copy_metadata(int from, int to, const struct stat *st)
+{
+	if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0)
+		return -1;
+	return copy_xattrs(from, to);
+}
+
+static int copy_file(int from_dir, int to_dir, const char *name)
+{
+	dj_auto_close int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	dj_auto_close int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct stat st;
+	ssize_t n;
+
+	if (from < 0 || to < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode))
+		return -1;
+	do
+		n = sendfile(to, from, NULL, 1 << 20);
+	while (n > 0);
+	return n < 0 ? -1 : copy_metadata(from, to, &st);
+}
+
+static int copy_link(int from_dir, int to_dir, const char *name)
+{
+	char target[4096];
+	ssize_t n = readlinkat(from_dir, name, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return -1;
+	target[n] = '\0';
+	return symlinkat(target, to_dir, name);
+}
+
+static int enter_directory(const struct level *at, const char *name, struct level *below)
+{
+	struct stat st;
+
+	*below = (struct level){ -1, -1 };
+	if (mkdirat(at->to, name, 0700) < 0)
+		return -1;
+	below->from = openat(at->from, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	below->to = openat(at->to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (below->from >= 0 && below->to >= 0 && fstat(below->from, &st) == 0)
+		return copy_metadata(below->from, below->to, &st);
+	return -1;
+}
+
+/* Copies entries of the deepest level until one of them is a directory; 1: descended, 0: at its end. */
+static int copy_entries(struct level *levels, size_t *depth)
+{
+	struct level *at = &levels[*depth - 1];
+	_Alignas(struct entry) char buf[4096];
+	long n;
+
+	while ((n = syscall(SYS_getdents64, at->from, buf, sizeof(buf))) > 0) {
+		for (long pos = 0; pos < n;) {
+			const struct entry *e = (const void *)(buf + pos);
+			struct stat st;
+
+			pos += e->size;
+			if (strcmp(e->name, ".") == 0 || strcmp(e->name, "..") == 0)
+				continue;
+			if (fstatat(at->from, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+				return -1;
+			if (S_ISREG(st.st_mode) && copy_file(at->from, at->to, e->name) < 0)
+				return -1;
+			if (S_ISLNK(st.st_mode) && copy_link(at->from, at->to, e->name) < 0)
+				return -1;
+			if (!S_ISDIR(st.st_mode))
+				continue;
+			if (*depth == DEPTH_MAX) {
+				errno = ELOOP;
+				return -1;
+			}
+			if (enter_directory(at, e->name, &levels[*depth]) < 0)
+				return -1;
+			/* The rest of this level is read again from here when we are back. */
+			if (lseek(at->from, (off_t)e->next, SEEK_SET) < 0)
+				return -1;
+			(*depth)++;
+			return 1;
+		}
+	}
+	return n < 0 ? -1 : 0;
+}
+
+int copy_up(int root, const char *path, int tree, struct donjon_error *err)
+{
+	struct level levels[DEPTH_MAX];
+	size_t depth = 0;
+	int r = 0;
+
+	levels[0].from = path_open_in_root(root, path, O_RDONLY | O_DIRECTORY, 0);
+	if (levels[0].from == -ENOENT)
+		return 0;
+	levels[0].to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	depth = 1;
+	if (levels[0].from < 0 || levels[0].to < 0)
+		r = -1;
+	while (r >= 0 && depth > 0) {
+		r = copy_entries(levels, &depth);
+		if (r == 0) {
+			depth--;
+			dj_close(&levels[depth].from);
+			dj_close(&levels[depth].to);
+		}
+	}
+	if (r < 0)
+		(void)dj_fail_os(err, errno, "copy %s of the image into its tmpfs", path);
+	while (depth > 0) {
+		depth--;
+		dj_close(&levels[depth].from);
+		dj_close(&levels[depth].to);
+	}
+	return r < 0 ? -1 : 0;
+}

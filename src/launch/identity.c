@@ -1,0 +1,151 @@
+/* Who the process is, and what it may not become any more.  The order is the security (B20). */
+#include "launch/inside.h"
+
+#include "base/procfs.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef PIPEFS_MAGIC
+#define PIPEFS_MAGIC 0x50495045
+#endif
+
+/* A process that is not root cannot reopen /dev/stdout if it is somebody else's pipe.  Only an
+ * anonymous pipe: a file, socket, FIFO or terminal is the caller's and stays as it is (decision 1,
+ * CVE-2026-88265). */
+int own_pipes(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	for (int fd = 0; fd <= 2; fd++) {
+		struct statfs fs;
+
+		if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC)
+			continue;
+		if (fchown(fd, s->plan->uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
+			return dj_fail_os(err, errno, "give the pipe on descriptor %d to the process user", fd);
+	}
+	return 0;
+}
+
+static int drop_bounding(uint64_t keep, struct donjon_error *err)
+{
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		if (keep >> cap & 1)
+			continue;
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+			if (errno == EINVAL)
+				break; /* beyond the kernel's last one */
+			return dj_fail_os(err, errno, "drop capability %lu from the bounding set", cap);
+		}
+	}
+	return 0;
+}
+
+static int set_ids(const struct dj_plan *plan, struct donjon_error *err)
+{
+	int r;
+
+	/* Groups first: after the change of uid there is no right to do it (B23). */
+	if (plan->set_groups &&
+	    (r = sys_setgroups(plan->groups.n, plan_items(plan, plan->groups, gid_t))) < 0)
+		return dj_fail_os(err, -r, "process.user.additionalGids: setgroups");
+	if ((r = sys_setresgid(plan->gid, plan->gid, plan->gid)) < 0)
+		return dj_fail_os(err, -r, "process.user.gid: become %u", plan->gid);
+	if ((r = sys_setresuid(plan->uid, plan->uid, plan->uid)) < 0)
+		return dj_fail_os(err, -r, "process.user.uid: become %u", plan->uid);
+	return 0;
+}
+
+static int set_sets(const struct dj_plan *plan, struct donjon_error *err)
+{
+	uint64_t effective = plan->caps[PLAN_CAP_EFFECTIVE], permitted = plan->caps[PLAN_CAP_PERMITTED];
+	uint64_t inheritable = plan->caps[PLAN_CAP_INHERITABLE];
+	struct __user_cap_data_struct data[2];
+	int r;
+
+	if (plan->filter_needs_admin) {
+		effective |= UINT64_C(1) << CAP_SYS_ADMIN_BIT;
+		permitted |= UINT64_C(1) << CAP_SYS_ADMIN_BIT;
+	}
+	for (int half = 0; half < 2; half++)
+		data[half] = (struct __user_cap_data_struct){
+			.effective = (uint32_t)(effective >> (32 * half)),
+			.permitted = (uint32_t)(permitted >> (32 * half)),
+			.inheritable = (uint32_t)(inheritable >> (32 * half)),
+		};
+	/* Whatever the way in left there (see carry_capabilities in child.c). */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return dj_fail_os(err, errno, "clear the ambient capabilities");
+	if ((r = sys_capset(data)) < 0)
+		return dj_fail_os(err, -r, "process.capabilities: capset");
+	for (unsigned long cap = 0; cap < 64; cap++)
+		if (plan->caps[PLAN_CAP_AMBIENT] >> cap & 1 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return dj_fail_os(err, errno, "process.capabilities.ambient: raise %lu", cap);
+	return 0;
+}
+
+int set_identity(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	if (drop_bounding(s->plan->caps[PLAN_CAP_BOUNDING], err) < 0)
+		return -1;
+	/* Or the change of uid would clear the permitted set we still have to write. */
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return dj_fail_os(err, errno, "keep capabilities over the change of ids");
+	if (set_ids(s->plan, err) < 0 || set_sets(s->plan, err) < 0)
+		return -1;
+	if (s->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return dj_fail_os(err, errno, "set no_new_privs");
+	return 0;
+}
+
+static int write_label(int proc, const char *const files[], const char *text, struct donjon_error *err)
+{
+	char path[64], back[512];
+	int fd = -ENOENT;
+
+	for (size_t i = 0; files[i] && fd == -ENOENT; i++) {
+		(void)snprintf(path, sizeof(path), "%d/%s", (int)getpid(), files[i]);
+		fd = procfs_openat(proc, O_WRONLY, "%s", path);
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	if (fd < 0)
+		return dj_fail_os(err, -fd, "open `/proc/%s`", path);
+	if (procfs_write(proc, path, text, err) < 0)
+		return -1;
+	/* Read back: a label that did not stick is a container without one (CVE-2019-16884). */
+	if (procfs_read(proc, path, back, sizeof(back), err) < 0)
+		return -1;
+	if (strncmp(text, "exec ", 5) == 0)
+		text += 5;
+	if (strncmp(back, text, strlen(text)) != 0)
+		return dj_fail(err, DONJON_E_VERIFY, "`/proc/%s` reads %s after %s was written", path, back, text);
+	return 0;
+}
+
+int set_exec_label(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	static const char *const apparmor[] = { "attr/apparmor/exec", "attr/exec", NULL };
+	static const char *const selinux[] = { "attr/exec", NULL };
+	char text[512];
+
+	(void)row;
+	if (s->plan->apparmor) {
+		(void)snprintf(text, sizeof(text), "exec %s", plan_text(s->plan, s->plan->apparmor));
+		if (write_label(s->proc, apparmor, text, err) < 0)
+			return dj_note(err, "process.apparmorProfile");
+	}
+	if (s->plan->selinux && write_label(s->proc, selinux, plan_text(s->plan, s->plan->selinux), err) < 0)
+		return dj_note(err, "process.selinuxLabel");
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* Small things asked of the kernel from inside the namespaces: names, network, sysctls, keyring,
+ * scheduling. */
+#include "launch/inside.h"
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "base/sys.h"
+#include "launch/sysctl.h"
+
+#include <errno.h>
+#include <linux/keyctl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int set_hostname(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	const char *host = plan_text(s->plan, s->plan->hostname);
+	const char *domain = plan_text(s->plan, s->plan->domainname);
+
+	(void)row;
+	if (*host && sethostname(host, strlen(host)) < 0)
+		return dj_fail_os(err, errno, "hostname: set %s", host);
+	if (*domain && setdomainname(domain, strlen(domain)) < 0)
+		return dj_fail_os(err, errno, "domainname: set %s", domain);
+	return 0;
+}
+
+int loopback_up(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	dj_auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)s;
+	(void)row;
+	if (fd < 0)
+		return dj_fail_os(err, errno, "open a socket to configure lo");
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return dj_fail_os(err, errno, "bring lo up");
+	return 0;
+}
+
+int write_sysctls(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	return sysctls_write(s->plan, s->proc, false, err);
+}
+
+/* Nobody in this user namespace, and no exec that joins it later, can make another one (E04). */
+int forbid_user_namespaces(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	return procfs_write(s->proc, "sys/user/max_user_namespaces", "0", err);
+}
+
+/* Anonymous: a ring with a name can be joined by others (B25). */
+int new_keyring(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	long r = sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0);
+
+	(void)row;
+	if (r >= 0)
+		return 0;
+	/* Decision 42: the plan allows it only where the loaded filter denies all key calls. */
+	if ((r == -EDQUOT || r == -ENOSYS) && s->plan->keyring_optional)
+		return 0;
+	return dj_fail_os(err, (int)-r, "join a new session keyring");
+}
+
+static int set_scheduler(const struct dj_plan *plan, struct donjon_error *err)
+{
+	struct { /* struct sched_attr, which libc headers lack or clash on */
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+		uint32_t util_min, util_max;
+	} attr = {
+		.size = sizeof(attr),
+		.policy = (uint32_t)plan->sched_policy,
+		.flags = plan->sched_flags,
+		.nice = plan->sched_nice,
+		.priority = (uint32_t)plan->sched_priority,
+		.runtime = plan->sched_runtime,
+		.deadline = plan->sched_deadline,
+		.period = plan->sched_period,
+	};
+
+	if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0)
+		return dj_fail_os(err, errno, "process.scheduler: sched_setattr");
+	return 0;
+}
+
+int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	enum { IOPRIO_WHO_PROCESS_ = 1, IOPRIO_CLASS_SHIFT_ = 13 };
+	const struct dj_plan *plan = s->plan;
+
+	(void)row;
+	if (plan->scheduler_set && set_scheduler(plan, err) < 0)
+		return -1;
+	if (plan->io_priority_set &&
+	    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS_, 0,
+		    plan->io_class << IOPRIO_CLASS_SHIFT_ | plan->io_priority) < 0)
+		return dj_fail_os(err, errno, "process.ioPriority: ioprio_set");
+	if (plan->personality_set && personality((unsigned long)plan->personality) < 0)
+		return dj_fail_os(err, errno, "linux.personality");
+	return 0;
+}

@@ -1,0 +1,333 @@
+/* The API of the launch: sets up what both sides need, walks the table, cleans up. */
+#include "launch/launch.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/procfs.h"
+#include "base/sys.h"
+#include "launch/hooks.h"
+#include "launch/outside.h"
+#include "launch/stage_image.h"
+#include "launch/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+/* A memfd nobody can change any more: what it holds is what was checked (B14). */
+static int sealed_memfd(const char *name, unsigned flags, mode_t mode, const void *data, size_t size,
+			struct donjon_error *err)
+{
+	dj_auto_close int fd = sys_memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	/* Kernels before 6.3 do not know the flag. */
+	if (fd == -EINVAL)
+		fd = sys_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return dj_fail_os(err, -fd, "create a memfd for %s%s", name,
+				  fd == -EACCES ? " (vm.memfd_noexec=2 forbids executable ones)" : "");
+	if ((r = file_write_all(fd, data, size)) < 0)
+		return dj_fail_os(err, -r, "fill the memfd of %s", name);
+	if (fchmod(fd, mode) < 0)
+		return dj_fail_os(err, errno, "set the mode of the memfd of %s", name);
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return dj_fail_os(err, errno, "seal the memfd of %s", name);
+	return dj_take_fd(&fd);
+}
+
+/* The stage runs from memory: nothing of the host's can be overwritten through its exe link
+ * (CVE-2019-5736).  Mode 0511: without the read bit for others the process is not dumpable and its
+ * memory belongs to the initial user namespace, so container root cannot open it (B17, tried). */
+static int stage_memfd(struct donjon_error *err)
+{
+	return sealed_memfd("donjon-stage", MFD_EXEC, 0511, stage_image_start,
+			    (size_t)(stage_image_end - stage_image_start), err);
+}
+
+static int outside_init(struct outside *o, const struct launch_request *request, struct donjon_error *err)
+{
+	int pair[2];
+
+	*o = (struct outside){
+		.request = request, .plan = request->plan, .proc = -1, .plan_fd = -1, .stage = -1,
+		.wire = -1, .child_wire = -1, .root = -1, .userns = -1, .pidfd = -1,
+		.console = -1,
+	};
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		o->namespaces[ns] = -1;
+	for (size_t i = 0; i < SOURCES_OUTSIDE_FS_MAX; i++)
+		o->outside_fs[i] = -1;
+	o->proc = procfs_open(err);
+	if (o->proc < 0)
+		return -1;
+	o->plan_fd = sealed_memfd("donjon-plan", MFD_NOEXEC_SEAL, 0400, o->plan, o->plan->size, err);
+	if (o->plan_fd < 0)
+		return -1;
+	o->stage = stage_memfd(err);
+	if (o->stage < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return dj_fail_os(err, errno, "make the launch socket");
+	o->wire = pair[0];
+	o->child_wire = pair[1];
+	return 0;
+}
+
+static void outside_done(struct outside *o)
+{
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		dj_close(&o->namespaces[ns]);
+	dj_close(&o->proc);
+	dj_close(&o->plan_fd);
+	dj_close(&o->stage);
+	dj_close(&o->child_wire);
+	dj_close(&o->root);
+	for (size_t i = 0; i < SOURCES_OUTSIDE_FS_MAX; i++)
+		dj_close(&o->outside_fs[i]);
+	dj_close(&o->userns);
+}
+
+/* When we fail, the stage may already have said why; its reason is the better one. */
+static void prefer_their_reason(struct outside *o, struct donjon_error *err)
+{
+	struct donjon_error theirs = { 0 };
+
+	if (o->wire < 0 || err->code == DONJON_E_VERIFY)
+		return;
+	if (shutdown(o->wire, SHUT_WR) < 0)
+		return;
+	for (int i = 0; i < 4; i++) {
+		if (wire_receive(o->wire, WIRE_FAILED, 0, NULL, NULL, &theirs) < 0 && theirs.step[0]) {
+			*err = theirs;
+			return;
+		}
+		dj_error_clear(&theirs);
+	}
+}
+
+static void describe_death(pid_t pid, struct donjon_error *err)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid &&
+	    info.si_code != CLD_EXITED)
+		(void)dj_note(err, "the container's init was killed by signal %d%s", info.si_status,
+			      info.si_status == SIGKILL ? " (memory limit too low?)" : "");
+}
+
+static void kill_stage(pid_t pid, int *pidfd)
+{
+	if (pid <= 0)
+		return;
+	if (*pidfd >= 0)
+		(void)sys_pidfd_send_signal(*pidfd, SIGKILL);
+	else
+		(void)kill(pid, SIGKILL); /* our unreaped child: the number is still its own */
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	dj_close(pidfd);
+}
+
+int launch_create(const struct launch_request *request, struct launch *out, struct donjon_error *err)
+{
+	struct outside o;
+
+	if (outside_init(&o, request, err) < 0 ||
+	    launch_walk_out(&o, 0, launch_mark(STEP_MARK_RELEASE), err) < 0) {
+		if (o.pid > 0) {
+			prefer_their_reason(&o, err);
+			describe_death(o.pid, err);
+		}
+		kill_stage(o.pid, &o.pidfd);
+		dj_close(&o.console);
+		dj_close(&o.wire);
+		outside_done(&o);
+		return -1;
+	}
+	*out = (struct launch){
+		.pid = o.pid, .pidfd = o.pidfd, .wire = o.wire, .console = o.console,
+	};
+	outside_done(&o);
+	return 0;
+}
+
+int launch_release(struct launch *launch, struct donjon_error *err)
+{
+	int r = wire_send(launch->wire, WIRE_TELL, launch_mark(STEP_MARK_RELEASE), NULL, 0, err);
+
+	dj_close(&launch->wire);
+	return r;
+}
+
+static struct exec_page *make_page(int *fd, struct donjon_error *err)
+{
+	struct exec_page *page;
+
+	*fd = sys_memfd_create("donjon-exec", MFD_CLOEXEC);
+	if (*fd < 0) {
+		(void)dj_fail_os(err, -*fd, "create the exec report page");
+		return NULL;
+	}
+	if (ftruncate(*fd, sizeof(*page)) < 0) {
+		(void)dj_fail_os(err, errno, "size the exec report page");
+		dj_close(fd);
+		return NULL;
+	}
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (page == MAP_FAILED) {
+		(void)dj_fail_os(err, errno, "map the exec report page");
+		dj_close(fd);
+		return NULL;
+	}
+	return page;
+}
+
+/* After end-of-file on the wire.  Never by the pidfd: descriptors close before the exit is announced
+ * (seen both ways). */
+static int judge_exec(const struct exec_page *page, struct donjon_error *err)
+{
+	if (!page->in_execve)
+		return dj_fail(err, DONJON_E_SYSTEM,
+			       "the container's process died before its program was executed");
+	if (page->os != 0) {
+		(void)dj_fail_os(err, page->os, "exec of the container's program%s",
+				 page->os == EPERM ? " (does the seccomp profile allow execve?)" : "");
+		err->code = DONJON_E_EXEC;
+		(void)snprintf(err->step, sizeof(err->step), "execute");
+		return -1;
+	}
+	return 0;
+}
+
+static int start_over(int wire, struct donjon_error *err)
+{
+	dj_auto_close int page_fd = -1;
+	struct exec_page *page = make_page(&page_fd, err);
+	struct donjon_error report = { 0 };
+	int r;
+
+	if (!page)
+		return -1;
+	r = wire_send(wire, WIRE_TELL, launch_mark(STEP_MARK_START), &page_fd, 1, err);
+	if (r == 0) {
+		/* Nothing but a failure or end-of-file can come now. */
+		(void)wire_receive(wire, WIRE_FAILED, 0, NULL, NULL, &report);
+		if (report.step[0]) {
+			*err = report;
+			r = -1;
+		} else {
+			r = judge_exec(page, err);
+		}
+	}
+	(void)munmap(page, sizeof(*page));
+	return r;
+}
+
+int launch_start(struct launch *launch, struct donjon_error *err)
+{
+	int r = start_over(launch->wire, err);
+
+	dj_close(&launch->wire);
+	if (r < 0)
+		kill_stage(launch->pid, &launch->pidfd);
+	return r;
+}
+
+int launch_start_gate(int state_dir_fd, struct donjon_error *err)
+{
+	dj_auto_close int wire = fd_connect_unix(state_dir_fd, "gate", SOCK_SEQPACKET);
+
+	if (wire < 0)
+		return dj_fail_os(err, -wire, "reach the waiting container");
+	return start_over(wire, err);
+}
+
+void launch_done(struct launch *launch)
+{
+	dj_close(&launch->wire);
+	dj_close(&launch->console);
+	dj_close(&launch->pidfd);
+}
+
+int hook_run(const struct dj_plan *plan, const struct plan_hook *hook, const char *state_json,
+	     const char *cwd, struct donjon_error *err)
+{
+	dj_auto_close int program = hook_open(plan_text(plan, hook->path), err);
+
+	if (program < 0)
+		return -1;
+	return hook_run_fd(plan, hook, program, state_json, cwd, err);
+}
+
+int hooks_runtime(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	if (!o->request->namespaces_ready)
+		return 0;
+	return o->request->namespaces_ready(o->request->data, o->pid, err);
+}
+
+/* Programs of createContainer hooks are host paths: opened here, executed inside (H3). */
+int send_hooks(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	const struct plan_hook *hooks = plan_items(o->plan, o->plan->hooks, struct plan_hook);
+	int fds[FD_MESSAGE_MAX], r = 0;
+	size_t n = 0;
+
+	for (uint32_t i = 0; r == 0 && i < o->plan->hooks.n; i++) {
+		if (hooks[i].kind != OCI_HOOK_CREATE_CONTAINER)
+			continue;
+		if (n == FD_MESSAGE_MAX) {
+			r = dj_fail(err, DONJON_E_CONFIG, "hooks.createContainer: more than %d hooks",
+				    FD_MESSAGE_MAX);
+			break;
+		}
+		fds[n] = hook_open(plan_text(o->plan, hooks[i].path), err);
+		r = fds[n] < 0 ? -1 : 0;
+		n += r == 0;
+	}
+	if (r == 0)
+		r = wire_send(o->wire, WIRE_TELL, row, fds, n, err);
+	while (n > 0)
+		dj_close(&fds[--n]);
+	return r;
+}
+
+int receive_terminal(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	size_t n = 1;
+
+	if (wire_receive(o->wire, WIRE_TELL, row, &o->console, &n, err) < 0)
+		return -1;
+	return n == 1 ? 0 : dj_fail(err, DONJON_E_VERIFY, "launch protocol: no terminal came");
+}
+
+void launch_describe(const struct dj_plan *plan,
+		     void (*row)(void *data, const char *side, const char *name, const char *what), void *data)
+{
+	static const char *const sides[] = {
+		[STEP_OUT] = "outside",	   [STEP_CHILD] = "child",     [STEP_IN] = "inside",
+		[STEP_TELL_IN] = "-> inside", [STEP_TELL_OUT] = "-> outside", [STEP_BOTH] = "both",
+	};
+
+	for (size_t i = 0; i < launch_steps_count; i++)
+		if (!launch_steps[i].wanted || launch_steps[i].wanted(plan))
+			row(data, sides[launch_steps[i].side], launch_steps[i].name, launch_steps[i].what);
+}

@@ -1,0 +1,282 @@
+/* Places every mount of the plan below the root descriptor, in order. */
+#include "launch/inside.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "launch/copy_up.h"
+#include "launch/devices.h"
+#include "launch/sources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The next tree made outside, in plan order; batches are asked for as they run out. */
+static int next_source(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	if (s->next_source == s->n_sources) {
+		if (s->had_sources && wire_send(s->wire, WIRE_MORE, row, NULL, 0, err) < 0)
+			return -1;
+		s->n_sources = SOURCES_MAX;
+		s->next_source = 0;
+		if (wire_receive(s->wire, WIRE_TELL, row, s->sources, &s->n_sources, err) < 0) {
+			s->n_sources = 0;
+			return -1;
+		}
+		s->had_sources = true;
+		if (s->n_sources == 0)
+			return dj_fail(err, DONJON_E_VERIFY, "launch protocol: an empty batch of mounts");
+	}
+	return dj_take_fd(&s->sources[s->next_source++]);
+}
+
+/* /proc and /sys must be literal directories: checked on the component itself, then mounted on that
+ * very descriptor (B11; CVE-2019-19921, CVE-2023-27561 checked after resolving). */
+static int literal_mount_point(int root, const char *path, struct donjon_error *err)
+{
+	int fd = path_open_beneath(root, path + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	if (fd == -ENOENT)
+		return path_make_mount_point(root, path, true, err);
+	if (fd == -EXDEV || fd == -ELOOP || fd == -ENOTDIR)
+		return dj_fail(err, DONJON_E_CONFIG, "%s in the root filesystem must be a real directory",
+			       path);
+	return fd < 0 ? dj_fail_os(err, -fd, "open %s in the root filesystem", path) : fd;
+}
+
+static int mount_point(const struct inside *s, const struct plan_mount *mount, bool is_dir,
+		       struct donjon_error *err)
+{
+	const char *path = plan_text(s->plan, mount->destination);
+
+	if (mount->literal)
+		return literal_mount_point(s->root, path, err);
+	if (mount->dest_nofollow) {
+		int fd = path_open_beneath(s->root, path + 1, O_PATH | O_NOFOLLOW, 0);
+
+		if (fd >= 0 || fd != -ENOENT)
+			return fd >= 0 ? fd : dj_fail_os(err, -fd, "open %s without following links", path);
+	}
+	return path_make_mount_point(s->root, path, is_dir, err);
+}
+
+static int is_directory(int tree, bool *out, struct donjon_error *err)
+{
+	struct stat st;
+
+	if (fstat(tree, &st) < 0)
+		return dj_fail_os(err, errno, "stat the source");
+	*out = S_ISDIR(st.st_mode);
+	return 0;
+}
+
+/* Attaches the tree at the destination; returns the mount point's descriptor for reuse. */
+static int attach(const struct inside *s, const struct plan_mount *mount, int tree, struct donjon_error *err)
+{
+	dj_auto_close int point = -1;
+	bool is_dir = false;
+	int r;
+
+	if (is_directory(tree, &is_dir, err) < 0)
+		return -1;
+	point = mount_point(s, mount, is_dir, err);
+	if (point < 0)
+		return -1;
+	r = sys_move_mount(tree, "", point, "", SYS_MOVE_MOUNT_F_EMPTY_PATH | SYS_MOVE_MOUNT_T_EMPTY_PATH);
+	return r < 0 ? dj_fail_os(err, -r, "attach") : 0;
+}
+
+static int place_filesystem(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
+{
+	dj_auto_close int tree = filesystem_make(s->plan, mount, err);
+
+	if (tree < 0)
+		return -1;
+	if (mount->copy_up && copy_up(s->root, plan_text(s->plan, mount->destination), tree, err) < 0)
+		return -1;
+	return attach(s, mount, tree, err);
+}
+
+/* Rootless: sources are opened by us, in the mount namespace that was copied from the host's. */
+static int place_own_source(struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
+{
+	dj_auto_close int tree = mount->kind == PLAN_MOUNT_DEV ? filesystem_make(s->plan, mount, err)
+							       : source_clone(s->plan, mount, err);
+
+	if (tree < 0)
+		return -1;
+	if (mount->kind == PLAN_MOUNT_BIND && mount_set_attributes(tree, mount, err) < 0)
+		return -1;
+	if (attach(s, mount, tree, err) < 0)
+		return -1;
+	return mount->kind == PLAN_MOUNT_DEV ? dev_bind_nodes(s->plan, tree, err) : 0;
+}
+
+static int place_source(struct inside *s, uint32_t row, const struct plan_mount *mount,
+			struct donjon_error *err)
+{
+	dj_auto_close int tree = -1;
+
+	if (!source_is_outside(s->plan, mount))
+		return place_own_source(s, mount, err);
+	tree = next_source(s, row, err);
+	return tree < 0 ? -1 : attach(s, mount, tree, err);
+}
+
+static int remount(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
+{
+	dj_auto_close int fd = path_open_in_root(s->root, plan_text(s->plan, mount->destination), O_PATH, 0);
+
+	if (fd < 0)
+		return dj_fail_os(err, -fd, "open the mount to change");
+	return mount_set_attributes(fd, mount, err);
+}
+
+/* What a cgroup mount shows where there is no cgroup namespace: the container's own cgroup, bound
+ * from the host. */
+static int bind_cgroup(const struct inside *s, const struct plan_mount *mount, plan_str host,
+		       struct donjon_error *err)
+{
+	struct plan_mount bind = *mount;
+	dj_auto_close int tree = -1;
+
+	bind.source = host;
+	bind.recursive = false;
+	tree = source_clone(s->plan, &bind, err);
+	if (tree < 0 || mount_set_attributes(tree, &bind, err) < 0)
+		return -1;
+	return dj_take_fd(&tree);
+}
+
+static int make_cgroup(const char *type, const struct dj_plan *plan, struct plan_list flags, uint64_t attr,
+		       struct donjon_error *err)
+{
+	const plan_str *names = plan_items(plan, flags, plan_str);
+	dj_auto_close int fs = sys_fsopen(type);
+	int r = fs < 0 ? fs : sys_fsconfig(fs, SYS_FSCONFIG_STRING, "source", "cgroup", 0);
+
+	for (uint32_t i = 0; r >= 0 && i < flags.n; i++) {
+		const char *name = plan_text(plan, names[i]);
+
+		r = strncmp(name, "name=", 5) == 0
+			    ? sys_fsconfig(fs, SYS_FSCONFIG_STRING, "name", name + 5, 0)
+			    : sys_fsconfig(fs, SYS_FSCONFIG_FLAG, name, NULL, 0);
+		if (r >= 0 && strncmp(name, "name=", 5) == 0)
+			r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, "none", NULL, 0);
+	}
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0);
+	if (r >= 0)
+		r = sys_fsmount(fs, (unsigned)attr & 0xffU);
+	return r < 0 ? dj_fail_os(err, -r, "mount %s", type) : r;
+}
+
+static int make_or_bind_cgroup(const struct inside *s, const struct plan_mount *mount, const char *type,
+			       struct plan_list flags, plan_str host, struct donjon_error *err)
+{
+	int tree;
+
+	if (s->plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST)
+		return bind_cgroup(s, mount, host, err);
+	tree = make_cgroup(type, s->plan, flags, mount->attr_set, err);
+	if (tree < 0 && host && (err->os == EPERM || err->os == EBUSY)) {
+		dj_error_clear(err); /* P9: bind it instead */
+		return bind_cgroup(s, mount, host, err);
+	}
+	return tree;
+}
+
+static int place_cgroup_v1(const struct inside *s, const struct plan_mount *mount, int top,
+			   struct donjon_error *err)
+{
+	const struct plan_cgroup_v1 *v1 = plan_items(s->plan, s->plan->cgroup_v1, struct plan_cgroup_v1);
+	const unsigned by_fd = SYS_MOVE_MOUNT_F_EMPTY_PATH | SYS_MOVE_MOUNT_T_EMPTY_PATH;
+
+	for (uint32_t i = 0; i < s->plan->cgroup_v1.n; i++) {
+		const char *dir = plan_text(s->plan, v1[i].dir);
+		dj_auto_close int tree = make_or_bind_cgroup(s, mount, "cgroup", v1[i].controllers, v1[i].host, err);
+		dj_auto_close int point = tree < 0 ? -1 : path_make_dir(top, dir, 0555, err);
+		int r;
+
+		if (point < 0)
+			return dj_note(err, "hierarchy %s", dir);
+		r = sys_move_mount(tree, "", point, "", by_fd);
+		if (r < 0)
+			return dj_fail_os(err, -r, "attach hierarchy %s", dir);
+	}
+	return 0;
+}
+
+static int place_cgroup(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
+{
+	const struct sys_mount_attr readonly = { .attr_set = SYS_MOUNT_ATTR_RDONLY };
+	struct plan_mount top = *mount;
+	dj_auto_close int tree = -1;
+	int r;
+
+	if (s->plan->cgroup_v2) {
+		tree = make_or_bind_cgroup(s, mount, "cgroup2", (struct plan_list){ 0 },
+					   s->plan->cgroup_v2_host, err);
+		return tree < 0 ? -1 : attach(s, mount, tree, err);
+	}
+	/* A tmpfs with one directory for each hierarchy, read-only once they are all in place. */
+	top.attr_set &= ~(uint64_t)SYS_MOUNT_ATTR_RDONLY;
+	tree = filesystem_make(s->plan, &top, err);
+	if (tree < 0 || attach(s, mount, tree, err) < 0 || place_cgroup_v1(s, mount, tree, err) < 0)
+		return -1;
+	if (!(mount->attr_set & SYS_MOUNT_ATTR_RDONLY))
+		return 0;
+	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &readonly);
+	return r < 0 ? dj_fail_os(err, -r, "make the cgroup directory read-only") : 0;
+}
+
+static int place(struct inside *s, uint32_t row, const struct plan_mount *mount, struct donjon_error *err)
+{
+	switch ((enum plan_mount_kind)mount->kind) {
+	case PLAN_MOUNT_BIND:
+	case PLAN_MOUNT_DEV:
+	case PLAN_MOUNT_FS_OUTSIDE:
+		return place_source(s, row, mount, err);
+	case PLAN_MOUNT_FS:
+		return place_filesystem(s, mount, err);
+	case PLAN_MOUNT_REMOUNT:
+		return remount(s, mount, err);
+	case PLAN_MOUNT_CGROUP:
+		return place_cgroup(s, mount, err);
+	}
+	return dj_fail(err, DONJON_E_VERIFY, "unknown kind of mount %d", mount->kind);
+}
+
+int mount_all(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	const struct plan_mount *mounts = plan_items(s->plan, s->plan->mounts, struct plan_mount);
+
+	for (uint32_t i = 0; i < s->plan->mounts.n; i++)
+		if (place(s, row, &mounts[i], err) < 0)
+			return dj_note(err, "%s: mount %s", plan_text(s->plan, mounts[i].pointer),
+				       plan_text(s->plan, mounts[i].destination));
+	return 0;
+}
+
+/* P44: nodes outside /dev, in the root filesystem itself. */
+int make_devices(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	const struct plan_device *devices = plan_items(s->plan, s->plan->devices, struct plan_device);
+	bool bind = s->plan->ns[OCI_NS_USER].kind != PLAN_NS_HOST;
+
+	(void)row;
+	for (uint32_t i = 0; i < s->plan->devices.n; i++) {
+		const char *path = plan_text(s->plan, devices[i].path);
+
+		if (strncmp(path, "/dev/", 5) != 0 &&
+		    device_make(s->plan, &devices[i], s->root, path, bind, err) < 0)
+			return -1;
+	}
+	return 0;
+}

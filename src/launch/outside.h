@@ -1,0 +1,57 @@
+/* What donjon's own process knows during a launch, and its steps. */
+#ifndef LAUNCH_OUTSIDE_H
+#define LAUNCH_OUTSIDE_H
+
+#include "launch/launch.h"
+#include "launch/sources.h"
+#include "launch/steps.h"
+
+struct outside {
+	const struct launch_request *request;
+	const struct dj_plan *plan;
+	int proc;       /* verified procfs (B06) */
+	int plan_fd;    /* the plan, sealed */
+	int stage;      /* the stage's program, sealed */
+	int wire, child_wire;
+	int namespaces[OCI_NS_COUNT]; /* joined ones, opened and verified */
+	int root;       /* detached tree of the rootfs */
+	int outside_fs[SOURCES_OUTSIDE_FS_MAX]; /* API file systems of joined namespaces, detached */
+	size_t next_outside_fs;
+	int userns;     /* the container's user namespace, for id-mapped mounts */
+	pid_t pid;
+	int pidfd;
+	int console;
+};
+
+int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err);
+int open_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
+int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err);
+int write_id_maps(struct outside *o, uint32_t row, struct donjon_error *err);
+int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err);
+int set_rlimits(struct outside *o, uint32_t row, struct donjon_error *err);
+int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
+int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err);
+int serve_sources(struct outside *o, uint32_t row, struct donjon_error *err);
+int hooks_runtime(struct outside *o, uint32_t row, struct donjon_error *err);
+int send_hooks(struct outside *o, uint32_t row, struct donjon_error *err);
+int receive_terminal(struct outside *o, uint32_t row, struct donjon_error *err);
+int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err);
+
+/* Helpers shared by those steps. */
+int outside_idmap_userns(struct outside *o, const struct oci_id_map *uids, size_t n_uids,
+			 const struct oci_id_map *gids, size_t n_gids, struct donjon_error *err);
+void outside_note(const struct outside *o, const char *check, const char *fmt, ...) DJ_PRINTF(3, 4);
+
+/* In the child between clone3 and the stage; never returns. */
+struct child_args {
+	const struct dj_plan *plan;
+	int wire, stage;
+	const int *cgroup_tasks;
+	size_t n_cgroup_tasks;
+	bool wait_for_maps;  /* a user namespace is being set up for us */
+	bool new_cgroup_ns;
+	int mount_namespace; /* joined, or -1 */
+};
+_Noreturn void child_main(const struct child_args *args);
+
+#endif

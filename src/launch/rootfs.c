@@ -1,0 +1,150 @@
+/* The container's root: attached, made read-only, entered; the old one provably gone (B01, B10). */
+#include "launch/inside.h"
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "launch/sources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static int set_propagation(int dir, const char *path, uint64_t propagation, struct donjon_error *err)
+{
+	const struct sys_mount_attr attr = { .propagation = propagation & ~(uint64_t)MS_REC };
+	unsigned flags = propagation & MS_REC ? SYS_AT_RECURSIVE : 0;
+	int r = sys_mount_setattr(dir, path, flags | (*path ? 0 : AT_EMPTY_PATH), &attr);
+
+	return r < 0 ? dj_fail_os(err, -r, "set the propagation of %s", *path ? path : "the root") : 0;
+}
+
+static int clone_rootfs(const struct dj_plan *plan, struct donjon_error *err)
+{
+	const char *path = plan_text(plan, plan->rootfs);
+	int tree = sys_open_tree(AT_FDCWD, path,
+				 SYS_OPEN_TREE_CLONE | SYS_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
+
+	if (tree < 0)
+		return dj_fail_os(err, -tree, "root.path: clone the tree at %s", path);
+	return tree;
+}
+
+int attach_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	const struct dj_plan *plan = s->plan;
+	struct sys_mount_attr attr = { .attr_set = plan->rootfs_attr_set };
+	int r;
+
+	(void)row;
+	if (plan->ns[OCI_NS_MOUNT].kind == PLAN_NS_HOST)
+		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.namespaces: a mount namespace is required");
+	/* First of all, nothing mounted here may reach the host (B10). */
+	if (set_propagation(AT_FDCWD, "/", MS_REC | (plan->slave_host ? MS_SLAVE : MS_PRIVATE), err) < 0)
+		return -1;
+	if (plan->sources_by_stage)
+		s->root = clone_rootfs(plan, err);
+	if (s->root < 0)
+		return -1;
+	/* The pivot refuses a shared parent or root. */
+	if (set_propagation(s->root, "", MS_REC | MS_PRIVATE, err) < 0)
+		return -1;
+	if (attr.attr_set && (r = sys_mount_setattr(s->root, "", AT_EMPTY_PATH, &attr)) < 0)
+		return dj_fail_os(err, -r, "set the flags of the root filesystem");
+	/* Stacked on "/" itself: no target directory is needed, and no path is looked up. */
+	r = sys_move_mount(s->root, "", AT_FDCWD, "/", SYS_MOVE_MOUNT_F_EMPTY_PATH);
+	if (r < 0)
+		return dj_fail_os(err, -r, "attach the root filesystem");
+	return 0;
+}
+
+int make_working_directory(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	/* Both peers make it when it is missing (P15); opened here, while the tree is writable, and
+	 * entered later through this descriptor. */
+	s->cwd = path_make_dir(s->root, plan_text(s->plan, s->plan->cwd), 0755, err);
+	return s->cwd < 0 ? dj_note(err, "process.cwd") : 0;
+}
+
+int readonly_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	const struct sys_mount_attr attr = { .attr_set = SYS_MOUNT_ATTR_RDONLY };
+	int r = sys_mount_setattr(s->root, "", AT_EMPTY_PATH, &attr);
+
+	(void)row;
+	return r < 0 ? dj_fail_os(err, -r, "make the root filesystem read-only") : 0;
+}
+
+/* For a root on initramfs, which pivot_root refuses (F17): the old root stays mounted below. */
+static int enter_without_pivot(struct donjon_error *err)
+{
+	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+		return dj_fail_os(err, errno, "move the root filesystem to /");
+	if (chroot(".") < 0)
+		return dj_fail_os(err, errno, "chroot");
+	return 0;
+}
+
+static int enter_by_pivot(struct donjon_error *err)
+{
+	int r = sys_pivot_root(".", ".");
+
+	if (r < 0)
+		return dj_fail_os(err, -r, "pivot_root");
+	/* The old root is now stacked on the new one; "." is still the new one's inode. */
+	if (umount2(".", MNT_DETACH) < 0)
+		return dj_fail_os(err, errno, "detach the old root");
+	return 0;
+}
+
+/* Proof: "/" is the very directory we attached. */
+static int check_root(const struct inside *s, struct donjon_error *err)
+{
+	struct stat now, ours;
+
+	if (stat("/", &now) < 0 || fstat(s->root, &ours) < 0)
+		return dj_fail_os(err, errno, "stat /");
+	if (now.st_dev != ours.st_dev || now.st_ino != ours.st_ino)
+		return dj_fail(err, DONJON_E_VERIFY, "/ is not the container's root after the pivot");
+	return 0;
+}
+
+int pivot_root_step(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	if (fchdir(s->root) < 0)
+		return dj_fail_os(err, errno, "enter the root filesystem");
+	if ((s->plan->no_pivot ? enter_without_pivot(err) : enter_by_pivot(err)) < 0)
+		return -1;
+	if (chdir("/") < 0)
+		return dj_fail_os(err, errno, "enter /");
+	if (s->plan->rootfs_propagation && set_propagation(AT_FDCWD, "/", s->plan->rootfs_propagation, err) < 0)
+		return dj_note(err, "linux.rootfsPropagation");
+	return check_root(s, err);
+}
+
+int enter_working_directory(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	char where[4096];
+
+	(void)row;
+	if (fchdir(s->cwd) < 0)
+		return dj_fail_os(err, errno, "process.cwd: enter %s", plan_text(s->plan, s->plan->cwd));
+	dj_close(&s->cwd);
+	/* Asked of the kernel, not of the string (CVE-2024-21626; crun's first check compared text):
+	 * outside of our root it answers "(unreachable)/...". */
+	if (syscall(SYS_getcwd, where, sizeof(where)) < 0)
+		return dj_fail_os(err, errno, "process.cwd: read back");
+	if (where[0] != '/')
+		return dj_fail(err, DONJON_E_VERIFY, "process.cwd: %s leads out of the container",
+			       plan_text(s->plan, s->plan->cwd));
+	return 0;
+}

@@ -1,0 +1,240 @@
+/* The root filesystem and the bind sources as detached trees, id-mapped where there is a user
+ * namespace: the ladder of design.md §3 (a), (b), (d). */
+#include "launch/outside.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "launch/devices.h"
+#include "launch/sources.h"
+#include "launch/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void outside_note(const struct outside *o, const char *check, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!o->request->note)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	o->request->note(o->request->data, check, text);
+}
+
+int open_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	const char *path = plan_text(o->plan, o->plan->rootfs);
+	struct stat st, host;
+
+	(void)row;
+	if (o->plan->sources_by_stage)
+		return 0;
+	o->root = sys_open_tree(AT_FDCWD, path,
+				SYS_OPEN_TREE_CLONE | SYS_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
+	if (o->root < 0)
+		return dj_fail_os(err, -o->root, "root.path: clone the tree at %s", path);
+	if (fstat(o->root, &st) < 0 || stat("/", &host) < 0)
+		return dj_fail_os(err, errno, "root.path: stat %s", path);
+	if (!S_ISDIR(st.st_mode))
+		return dj_fail(err, DONJON_E_CONFIG, "root.path: %s must be a directory, not a link to one",
+			       path);
+	if (st.st_dev == host.st_dev && st.st_ino == host.st_ino)
+		return dj_fail(err, DONJON_E_CONFIG, "root.path: %s is the host's own root", path);
+	return 0;
+}
+
+static int set_idmap(int tree, int userns, bool recursive)
+{
+	const struct sys_mount_attr attr = { .attr_set = SYS_MOUNT_ATTR_IDMAP,
+					     .userns_fd = (uint64_t)userns };
+
+	return sys_mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? SYS_AT_RECURSIVE : 0), &attr);
+}
+
+/* A mount point lies in the root filesystem unless an earlier mount covers it. */
+static bool lies_in_rootfs(const struct dj_plan *plan, const struct plan_mount *mounts, uint32_t index)
+{
+	const char *path = plan_text(plan, mounts[index].destination);
+
+	for (uint32_t i = 0; i < index; i++)
+		if (path_has_prefix(path, plan_text(plan, mounts[i].destination)))
+			return false;
+	return true;
+}
+
+static bool is_file_bind(const struct dj_plan *plan, const struct plan_mount *mount)
+{
+	struct stat st;
+
+	return mount->kind == PLAN_MOUNT_BIND && stat(plan_text(plan, mount->source), &st) == 0 &&
+	       !S_ISDIR(st.st_mode);
+}
+
+/* The stage cannot create anything in a tree whose files are nobody's to it, so what the mounts and
+ * the working directory need is made here, by the fd-anchored primitive (decision 9). */
+static int make_mount_points(struct outside *o, struct donjon_error *err)
+{
+	const struct plan_mount *mounts = plan_items(o->plan, o->plan->mounts, struct plan_mount);
+	int point;
+
+	for (uint32_t i = 0; i < o->plan->mounts.n; i++) {
+		const char *path = plan_text(o->plan, mounts[i].destination);
+
+		if (mounts[i].kind == PLAN_MOUNT_REMOUNT || !lies_in_rootfs(o->plan, mounts, i))
+			continue;
+		point = path_make_mount_point(o->root, path, !is_file_bind(o->plan, &mounts[i]), err);
+		if (point < 0)
+			return dj_note(err, "%s.destination", plan_text(o->plan, mounts[i].pointer));
+		dj_close(&point);
+	}
+	point = path_make_dir(o->root, plan_text(o->plan, o->plan->cwd), 0755, err);
+	if (point < 0)
+		return dj_note(err, "process.cwd");
+	dj_close(&point);
+	return 0;
+}
+
+int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	char path[64];
+	int r;
+
+	(void)row;
+	(void)snprintf(path, sizeof(path), "%d/ns/user", (int)o->pid);
+	o->userns = openat(o->proc, path, O_RDONLY | O_CLOEXEC);
+	if (o->userns < 0)
+		return dj_fail_os(err, errno, "open the container's user namespace");
+	if (!o->plan->rootfs_idmap || o->plan->sources_by_stage)
+		return 0;
+	r = set_idmap(o->root, o->userns, true);
+	if (r == -EINVAL)
+		r = set_idmap(o->root, o->userns, false); /* a submount that cannot: (b) for the top */
+	if (r == 0)
+		return 0;
+	outside_note(o, "userns.map",
+		     "the root filesystem cannot be id-mapped (%s): files of the host's root appear as "
+		     "nobody's and stay readable by mode",
+		     strerror(-r));
+	return make_mount_points(o, err);
+}
+
+int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	int fds[3];
+	size_t n = 0;
+
+	fds[n++] = o->plan_fd;
+	if (!o->plan->sources_by_stage)
+		fds[n++] = o->root;
+	if (o->request->gate >= 0)
+		fds[n++] = o->request->gate;
+	return wire_send(o->wire, WIRE_TELL, row, fds, n, err);
+}
+
+/* Decision 18: what cannot be id-mapped is mounted as it is only where that shows or grants nothing
+ * that matters; otherwise it is refused, never silently left unmapped. */
+static int accept_unmapped(struct outside *o, const struct plan_mount *mount, int tree, int why,
+			   struct donjon_error *err)
+{
+	const char *source = plan_text(o->plan, mount->source);
+	struct stat st;
+
+	if (fstat(tree, &st) < 0)
+		return dj_fail_os(err, errno, "stat %s", source);
+	if (mount->idmap_required ||
+	    !((mount->attr_set | mount->rec_set) & SYS_MOUNT_ATTR_RDONLY || st.st_mode & S_IWOTH))
+		return dj_fail(err, DONJON_E_UNSUPPORTED,
+			       "%s: the filesystem of %s cannot be id-mapped (errno %d): mount it "
+			       "read-only, or use the override userns.private=host",
+			       plan_text(o->plan, mount->pointer), source, why);
+	outside_note(o, "userns.map", "%s: %s is not id-mapped", plan_text(o->plan, mount->pointer),
+		     source);
+	return 0;
+}
+
+static int map_source(struct outside *o, const struct plan_mount *mount, int tree,
+		      struct donjon_error *err)
+{
+	dj_auto_close int own = -1;
+	int userns = o->userns, r;
+
+	if (!mount->idmap)
+		return 0;
+	if (mount->uid_maps.n || mount->gid_maps.n) {
+		own = outside_idmap_userns(o, plan_items(o->plan, mount->uid_maps, struct oci_id_map),
+					   mount->uid_maps.n,
+					   plan_items(o->plan, mount->gid_maps, struct oci_id_map),
+					   mount->gid_maps.n, err);
+		if (own < 0)
+			return -1;
+		userns = own;
+	}
+	r = set_idmap(tree, userns, mount->idmap_recursive);
+	if (r == -EINVAL && mount->idmap_recursive && !mount->idmap_required)
+		r = set_idmap(tree, userns, false);
+	return r == 0 ? 0 : accept_unmapped(o, mount, tree, -r, err);
+}
+
+static int open_source(struct outside *o, const struct plan_mount *mount, struct donjon_error *err)
+{
+	int tree;
+
+	if (mount->kind == PLAN_MOUNT_DEV)
+		return dev_make(o->plan, mount, err);
+	if (mount->kind == PLAN_MOUNT_FS_OUTSIDE)
+		return dj_take_fd(&o->outside_fs[o->next_outside_fs++]);
+	tree = source_clone(o->plan, mount, err);
+	if (tree < 0)
+		return -1;
+	if (map_source(o, mount, tree, err) < 0 || mount_set_attributes(tree, mount, err) < 0) {
+		dj_close(&tree);
+		return dj_note(err, "mount %s", plan_text(o->plan, mount->destination));
+	}
+	return tree;
+}
+
+/* In batches, so that a thousand binds work under a limit of 1,024 descriptors. */
+int serve_sources(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	const struct plan_mount *mounts = plan_items(o->plan, o->plan->mounts, struct plan_mount);
+	int batch[FD_MESSAGE_MAX];
+	size_t n = 0, sent = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < o->plan->mounts.n; i++) {
+		if (!source_is_outside(o->plan, &mounts[i]))
+			continue;
+		if (n == FD_MESSAGE_MAX) {
+			if (sent++ > 0)
+				r = wire_receive(o->wire, WIRE_MORE, row, NULL, NULL, err);
+			if (r == 0)
+				r = wire_send(o->wire, WIRE_TELL, row, batch, n, err);
+			while (n > 0)
+				dj_close(&batch[--n]);
+		}
+		if (r == 0) {
+			batch[n] = open_source(o, &mounts[i], err);
+			r = batch[n] < 0 ? -1 : 0;
+			n += r == 0;
+		}
+	}
+	if (r == 0 && n > 0) {
+		if (sent > 0)
+			r = wire_receive(o->wire, WIRE_MORE, row, NULL, NULL, err);
+		if (r == 0)
+			r = wire_send(o->wire, WIRE_TELL, row, batch, n, err);
+	}
+	while (n > 0)
+		dj_close(&batch[--n]);
+	return r;
+}

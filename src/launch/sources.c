@@ -1,0 +1,151 @@
+#include "launch/sources.h"
+
+#include "base/cleanup.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *mount)
+{
+	if (plan->sources_by_stage)
+		return false;
+	return mount->kind == PLAN_MOUNT_BIND || mount->kind == PLAN_MOUNT_FS_OUTSIDE ||
+	       mount->kind == PLAN_MOUNT_DEV;
+}
+
+uint32_t plan_host_id(const struct dj_plan *plan, struct plan_list maps, uint32_t id)
+{
+	const struct oci_id_map *map = plan_items(plan, maps, struct oci_id_map);
+
+	if (maps.n == 0)
+		return id;
+	for (uint32_t i = 0; i < maps.n; i++)
+		if (id >= map[i].container_id && id - map[i].container_id < map[i].size)
+			return map[i].host_id + (id - map[i].container_id);
+	return UINT32_MAX;
+}
+
+int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
+{
+	const char *source = plan_text(plan, mount->source);
+	unsigned flags = SYS_OPEN_TREE_CLONE | (mount->recursive ? SYS_AT_RECURSIVE : 0);
+	int tree;
+
+	if (mount->source_nofollow)
+		flags |= AT_SYMLINK_NOFOLLOW;
+	tree = sys_open_tree(AT_FDCWD, source, flags);
+	/* Locked submounts of a user namespace cannot be left behind (launch-findings.md §2). */
+	if (tree == -EINVAL && plan->sources_by_stage)
+		tree = sys_open_tree(AT_FDCWD, source, flags | SYS_AT_RECURSIVE);
+	if (tree < 0)
+		return dj_fail_os(err, -tree, "%s.source: clone the mount at %s",
+				  plan_text(plan, mount->pointer), source);
+	return tree;
+}
+
+static int set_attributes(int tree, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive,
+			  struct donjon_error *err)
+{
+	struct sys_mount_attr attr = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
+	int r;
+
+	/* The kernel insists that a change of the atime mode clears the whole field. */
+	if ((set | clear) & SYS_MOUNT_ATTR__ATIME)
+		attr.attr_clr |= SYS_MOUNT_ATTR__ATIME;
+	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
+		return 0;
+	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? SYS_AT_RECURSIVE : 0), &attr);
+	if (r < 0)
+		return dj_fail_os(err, -r, "mount_setattr set 0x%llx clear 0x%llx propagation 0x%llx",
+				  (unsigned long long)attr.attr_set, (unsigned long long)attr.attr_clr,
+				  (unsigned long long)propagation);
+	return 0;
+}
+
+int mount_set_attributes(int tree, const struct plan_mount *mount, struct donjon_error *err)
+{
+	const uint64_t rec = 0x4000; /* MS_REC */
+
+	if (set_attributes(tree, mount->rec_set, mount->rec_clr, 0, true, err) < 0 ||
+	    set_attributes(tree, mount->attr_set, mount->attr_clr, 0, false, err) < 0)
+		return -1;
+	return set_attributes(tree, 0, 0, mount->propagation & ~rec, (mount->propagation & rec) != 0, err);
+}
+
+static int configure(int fs, const struct dj_plan *plan, const struct plan_mount *mount,
+		     struct donjon_error *err)
+{
+	const plan_str *data = plan_items(plan, mount->data, plan_str);
+	const plan_str *super = plan_items(plan, mount->super, plan_str);
+	const char *source = plan_text(plan, mount->source);
+	int r;
+
+	/* Without it mountinfo shows "none". */
+	if (*source && (r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, "source", source, 0)) < 0)
+		return dj_fail_os(err, -r, "fsconfig source=%s", source);
+	for (uint32_t i = 0; i < mount->super.n; i++)
+		if ((r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, plan_text(plan, super[i]), NULL, 0)) < 0)
+			return dj_fail_os(err, -r, "fsconfig %s", plan_text(plan, super[i]));
+	for (uint32_t i = 0; i < mount->data.n; i++) {
+		const char *option = plan_text(plan, data[i]), *equals = strchr(option, '=');
+		char key[64];
+
+		if (!equals) {
+			r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, option, NULL, 0);
+		} else if ((size_t)(equals - option) >= sizeof(key)) {
+			r = -EINVAL;
+		} else {
+			memcpy(key, option, (size_t)(equals - option));
+			key[equals - option] = '\0';
+			r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, key, equals + 1, 0);
+		}
+		if (r < 0)
+			return dj_fail_os(err, -r, "%s.options: %s", plan_text(plan, mount->pointer),
+					  option);
+	}
+	return 0;
+}
+
+int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
+{
+	const char *type = plan_text(plan, mount->type);
+	dj_auto_close int fs = sys_fsopen(type);
+	int tree, r;
+
+	if (fs < 0)
+		return dj_fail_os(err, -fs, "%s.type: fsopen %s", plan_text(plan, mount->pointer), type);
+	if (configure(fs, plan, mount, err) < 0)
+		return -1;
+	if ((r = sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0)) < 0)
+		return dj_fail_os(err, -r, "%s: create %s", plan_text(plan, mount->pointer), type);
+	/* Set at birth: there is no moment with weaker flags (B08).  What fsmount does not know
+	 * (nosymfollow before 5.14, recursion) follows while the tree is still detached. */
+	tree = sys_fsmount(fs, (unsigned)mount->attr_set & 0xffU);
+	if (tree < 0)
+		return dj_fail_os(err, -tree, "%s: fsmount %s", plan_text(plan, mount->pointer), type);
+	if (mount_set_attributes(tree, mount, err) < 0) {
+		dj_close(&tree);
+		return -1;
+	}
+	return tree;
+}
+
+int sources_prepare_joined(const struct dj_plan *plan, int fds[SOURCES_OUTSIDE_FS_MAX],
+			   struct donjon_error *err)
+{
+	const struct plan_mount *mounts = plan_items(plan, plan->mounts, struct plan_mount);
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < plan->mounts.n; i++) {
+		if (mounts[i].kind != PLAN_MOUNT_FS_OUTSIDE)
+			continue;
+		if (n == SOURCES_OUTSIDE_FS_MAX)
+			return dj_fail(err, DONJON_E_CONFIG, "mounts: too many of joined namespaces");
+		fds[n] = filesystem_make(plan, &mounts[i], err);
+		if (fds[n++] < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* Detached trees that become the container's mounts: made outside with the host's rights, or by the
+ * stage itself where there are none (rootless). */
+#ifndef LAUNCH_SOURCES_H
+#define LAUNCH_SOURCES_H
+
+#include "base/error.h"
+#include "plan/plan.h"
+
+#include <stdbool.h>
+
+/* True for mounts whose tree the stage receives instead of making it. */
+bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *mount);
+
+/* Clones the bind's source, whole if it is recursive. No attribute is set yet. */
+int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err);
+
+/* Flags and propagation, while nobody can see the mount (B08). */
+int mount_set_attributes(int tree, const struct plan_mount *mount, struct donjon_error *err);
+
+/* A new superblock with the mount's data options, detached.  `label`: context= or NULL. */
+int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err);
+
+/* While this thread is in the joined namespaces: their API file systems (sysfs, proc, mqueue), which
+ * a process of another user namespace may not make (decision 5), in plan order. */
+enum { SOURCES_OUTSIDE_FS_MAX = 8 };
+int sources_prepare_joined(const struct dj_plan *plan, int fds[SOURCES_OUTSIDE_FS_MAX],
+			   struct donjon_error *err);
+
+/* Host id of a container id under the plan's maps; the id itself without a user namespace, and
+ * (uint32_t)-1 where it is not mapped. */
+uint32_t plan_host_id(const struct dj_plan *plan, struct plan_list maps, uint32_t id);
+
+#endif

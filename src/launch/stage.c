@@ -1,0 +1,127 @@
+/* donjon-stage: the process inside.  Reads its plan from the wire, walks the table, becomes the
+ * container's program.  Links libc only, allocates nothing, holds no secret. */
+#include "launch/inside.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int map_plan(int fd, const struct dj_plan **out, struct donjon_error *err)
+{
+	const struct dj_plan *plan;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return dj_fail_os(err, errno, "stat the plan");
+	if (st.st_size < (off_t)sizeof(*plan))
+		return dj_fail(err, DONJON_E_VERIFY, "the plan is too short");
+	plan = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (plan == MAP_FAILED)
+		return dj_fail_os(err, errno, "map the plan");
+	if (plan->magic != PLAN_MAGIC || plan->size != (uint64_t)st.st_size)
+		return dj_fail(err, DONJON_E_VERIFY, "this is no plan");
+	*out = plan;
+	return 0;
+}
+
+int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	int fds[3] = { -1, -1, -1 };
+	size_t n = 3, used = 1;
+
+	if (wire_receive(s->wire, WIRE_TELL, row, fds, &n, err) < 0)
+		return -1;
+	if (n == 0 || map_plan(fds[0], &s->plan, err) < 0)
+		return n ? -1 : dj_fail(err, DONJON_E_VERIFY, "no plan came");
+	(void)close(fds[0]);
+	if (!s->plan->sources_by_stage)
+		s->root = fds[used++];
+	if (used < n)
+		s->gate = fds[used++];
+	if (used != n)
+		return dj_fail(err, DONJON_E_VERIFY, "unexpected descriptors came with the plan");
+	s->proc = procfs_open(err);
+	return s->proc < 0 ? -1 : 0;
+}
+
+int await_release(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	if (s->gate < 0)
+		return 0;
+	if (wire_receive(s->wire, WIRE_TELL, row, NULL, NULL, err) < 0)
+		return -1;
+	dj_close(&s->wire);
+	/* From here on the container outlives whoever made it. */
+	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
+		return dj_fail_os(err, errno, "clear the parent-death signal");
+	return 0;
+}
+
+static int map_page(int fd, struct exec_page **out, struct donjon_error *err)
+{
+	struct exec_page *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED)
+		return dj_fail_os(err, errno, "map the exec report page");
+	*out = page;
+	return 0;
+}
+
+/* With a gate, `start` connects to it; a connection that says anything else is dropped and the next
+ * one is awaited, so that a caller that died half-way does not take the container with it. */
+static int accept_start(struct inside *s, uint32_t row, int *page_fd, struct donjon_error *err)
+{
+	for (;;) {
+		size_t n = 1;
+
+		s->wire = accept4(s->gate, NULL, NULL, SOCK_CLOEXEC);
+		if (s->wire < 0 && errno == EINTR)
+			continue;
+		if (s->wire < 0)
+			return dj_fail_os(err, errno, "accept start");
+		if (wire_receive(s->wire, WIRE_TELL, row, page_fd, &n, err) == 0 && n == 1)
+			return 0;
+		dj_error_clear(err);
+		dj_close(&s->wire);
+	}
+}
+
+int await_start(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	dj_auto_close int page_fd = -1;
+	size_t n = 1;
+
+	if (s->gate >= 0) {
+		if (accept_start(s, row, &page_fd, err) < 0)
+			return -1;
+		dj_close(&s->gate);
+	} else if (wire_receive(s->wire, WIRE_TELL, row, &page_fd, &n, err) < 0 || n != 1) {
+		return n == 1 ? -1 : dj_fail(err, DONJON_E_VERIFY, "no exec report page came");
+	}
+	return map_page(page_fd, &s->page, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct donjon_error err = { 0 };
+	struct inside s = {
+		.wire = argc == 2 ? atoi(argv[1]) : -1, .gate = -1, .proc = -1, .root = -1, .host_root = -1,
+		.dev = -1, .empty_dir = -1, .cwd = -1,
+	};
+
+	if (s.wire < 3 || fcntl(s.wire, F_SETFD, FD_CLOEXEC) < 0)
+		return 1;
+	if (launch_walk_in(&s, launch_mark(STEP_MARK_HAND_OVER), (uint32_t)launch_steps_count, &err) < 0)
+		wire_send_failure(s.wire, &err);
+	return 1;
+}

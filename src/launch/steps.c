@@ -1,0 +1,191 @@
+#include "launch/steps.h"
+
+#include "launch/inside.h"
+#include "launch/outside.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* This file is compiled twice: for donjon, where only the outside functions exist, and with
+ * DONJON_STAGE for the helper, where only the inside ones do.  Both get the same rows. */
+#ifdef DONJON_STAGE
+#define OUT(function) NULL
+#define IN(function) (function)
+#else
+#define OUT(function) (function)
+#define IN(function) NULL
+#endif
+
+static bool has_hook(const struct dj_plan *plan, enum oci_hook_kind kind)
+{
+	const struct plan_hook *hooks = plan_items(plan, plan->hooks, struct plan_hook);
+
+	for (uint32_t i = 0; i < plan->hooks.n; i++)
+		if (hooks[i].kind == kind)
+			return true;
+	return false;
+}
+
+static bool is_new(const struct dj_plan *plan, enum oci_ns ns)
+{
+	return plan->ns[ns].kind == PLAN_NS_NEW;
+}
+
+static bool joins_namespaces(const struct dj_plan *plan)
+{
+	for (size_t i = 0; i < OCI_NS_COUNT; i++)
+		if (plan->ns[i].kind == PLAN_NS_JOIN)
+			return true;
+	return false;
+}
+
+static bool wants_id_maps(const struct dj_plan *plan) { return is_new(plan, OCI_NS_USER); }
+static bool wants_userns(const struct dj_plan *plan) { return plan->ns[OCI_NS_USER].kind != PLAN_NS_HOST; }
+static bool wants_cgroup_ns(const struct dj_plan *plan) { return is_new(plan, OCI_NS_CGROUP); }
+static bool wants_devices(const struct dj_plan *plan) { return plan->devices.n > 0; }
+static bool wants_hostname(const struct dj_plan *plan) { return is_new(plan, OCI_NS_UTS) && (plan->hostname || plan->domainname); }
+static bool wants_loopback(const struct dj_plan *plan) { return is_new(plan, OCI_NS_NETWORK); }
+static bool wants_runtime_hooks(const struct dj_plan *plan)
+{
+	return has_hook(plan, OCI_HOOK_PRESTART) || has_hook(plan, OCI_HOOK_CREATE_RUNTIME);
+}
+static bool wants_create_hooks(const struct dj_plan *plan) { return has_hook(plan, OCI_HOOK_CREATE_CONTAINER); }
+static bool wants_start_hooks(const struct dj_plan *plan) { return has_hook(plan, OCI_HOOK_START_CONTAINER); }
+static bool wants_sysctls(const struct dj_plan *plan) { return plan->sysctls.n > 0; }
+static bool wants_userns_limit(const struct dj_plan *plan) { return plan->userns_limit; }
+static bool wants_readonly_paths(const struct dj_plan *plan) { return plan->readonly.n > 0; }
+static bool wants_masks(const struct dj_plan *plan) { return plan->masked.n > 0; }
+static bool wants_readonly_root(const struct dj_plan *plan) { return plan->rootfs_readonly; }
+static bool wants_terminal(const struct dj_plan *plan) { return plan->terminal; }
+static bool wants_keyring(const struct dj_plan *plan) { return plan->new_keyring; }
+static bool wants_scheduling(const struct dj_plan *plan)
+{
+	return plan->scheduler_set || plan->io_priority_set || plan->personality_set;
+}
+static bool wants_rlimits(const struct dj_plan *plan) { return plan->rlimits.n > 0; }
+static bool wants_oom_score(const struct dj_plan *plan) { return plan->oom_score_adj_set; }
+static bool wants_pipes(const struct dj_plan *plan) { return plan->chown_pipes && !plan->terminal; }
+static bool wants_label(const struct dj_plan *plan) { return plan->apparmor || plan->selinux; }
+static bool wants_filter(const struct dj_plan *plan) { return plan->filters.n > 0; }
+/* Arrives with the policy issue (decision 50). */
+static bool wants_landlock(const struct dj_plan *plan)
+{
+	(void)plan;
+	return false;
+}
+
+/* clang-format off */
+const struct step launch_steps[] = {
+	{ "open-namespaces",    STEP_OUT,   joins_namespaces,   OUT(open_namespaces), NULL,
+	  "open the namespaces to join, check kind and that none is the host's" },
+	{ "open-rootfs",        STEP_OUT,   NULL,               OUT(open_rootfs), NULL,
+	  "open the root filesystem once, as a detached tree" },
+	{ "clone",              STEP_OUT,   NULL,               OUT(clone_stage), NULL,
+	  "one clone3 with all new namespaces, into the v2 cgroup" },
+	{ "join-cgroups",       STEP_CHILD, NULL,               NULL, NULL,
+	  "write 0 into every v1 tasks file" },
+	{ "new-cgroup-namespace", STEP_CHILD, wants_cgroup_ns,  NULL, NULL,
+	  "unshare the cgroup namespace after joining, so that its root is our cgroup" },
+	{ "write-id-maps",      STEP_OUT,   wants_id_maps,      OUT(write_id_maps), NULL,
+	  "write uid_map, gid_map, setgroups and read them back" },
+	{ "oom-score",          STEP_OUT,   wants_oom_score,    OUT(set_oom_score), NULL,
+	  "oom_score_adj, with the host's rights" },
+	{ "map-rootfs",         STEP_OUT,   wants_userns,       OUT(map_rootfs), NULL,
+	  "id-map the root filesystem, or make mount points where that is impossible" },
+	{ "ids-mapped",         STEP_TELL_IN, NULL,             NULL, NULL,
+	  "let the child become root of its namespaces" },
+	{ "become-stage",       STEP_CHILD, NULL,               NULL, NULL,
+	  "take a mapped id, then execute the sealed stage" },
+	{ "hand-over",          STEP_BOTH,  NULL,               OUT(send_hand_over), IN(receive_hand_over),
+	  "pass the plan, the root and the gate" },
+	{ "attach-rootfs",      STEP_IN,    NULL,               NULL, IN(attach_rootfs),
+	  "stop propagation, attach the root filesystem" },
+	{ "mounts",             STEP_BOTH,  NULL,               OUT(serve_sources), IN(mount_all),
+	  "place every mount, in order, below the root descriptor" },
+	{ "devices",            STEP_IN,    wants_devices,      NULL, IN(make_devices),
+	  "make device nodes outside /dev" },
+	{ "working-directory",  STEP_IN,    NULL,               NULL, IN(make_working_directory),
+	  "make the working directory if it is missing" },
+	{ "hostname",           STEP_IN,    wants_hostname,     NULL, IN(set_hostname),
+	  "set host and domain name" },
+	{ "loopback",           STEP_IN,    wants_loopback,     NULL, IN(loopback_up),
+	  "bring lo up in the new network namespace" },
+	{ "namespaces-ready",   STEP_TELL_OUT, wants_runtime_hooks, NULL, NULL,
+	  "report that hooks may look at the namespaces" },
+	{ "hooks-runtime",      STEP_OUT,   wants_runtime_hooks, OUT(hooks_runtime), NULL,
+	  "run prestart and createRuntime hooks" },
+	{ "hooks-done",         STEP_TELL_IN, wants_runtime_hooks, NULL, NULL,
+	  "let the stage go on" },
+	{ "hooks-create-container", STEP_BOTH, wants_create_hooks, OUT(send_hooks), IN(hooks_create_container),
+	  "run createContainer hooks, opened on the host, inside" },
+	{ "sysctls",            STEP_IN,    wants_sysctls,      NULL, IN(write_sysctls),
+	  "write namespaced sysctls" },
+	{ "forbid-user-namespaces", STEP_IN, wants_userns_limit, NULL, IN(forbid_user_namespaces),
+	  "set user.max_user_namespaces to 0 inside" },
+	{ "readonly-paths",     STEP_IN,    wants_readonly_paths, NULL, IN(readonly_paths),
+	  "make the listed paths read-only" },
+	{ "mask-paths",         STEP_IN,    wants_masks,        NULL, IN(mask_paths),
+	  "hide the listed paths" },
+	{ "readonly-rootfs",    STEP_IN,    wants_readonly_root, NULL, IN(readonly_rootfs),
+	  "make the root filesystem read-only, after the last mount point" },
+	{ "pivot-root",         STEP_IN,    NULL,               NULL, IN(pivot_root_step),
+	  "enter the root filesystem, detach the old root and prove that it is gone" },
+	{ "terminal",           STEP_BOTH,  wants_terminal,     OUT(receive_terminal), IN(open_terminal),
+	  "open a terminal in the container's devpts and hand out its master" },
+	{ "session-keyring",    STEP_IN,    wants_keyring,      NULL, IN(new_keyring),
+	  "join a new anonymous session keyring" },
+	{ "scheduling",         STEP_IN,    wants_scheduling,   NULL, IN(set_scheduling),
+	  "scheduler, I/O priority, personality" },
+	{ "enter-directory",    STEP_IN,    NULL,               NULL, IN(enter_working_directory),
+	  "change to the working directory and prove that it is inside" },
+	{ "own-pipes",          STEP_IN,    wants_pipes,        NULL, IN(own_pipes),
+	  "give anonymous pipes on 0-2 to the process user" },
+	{ "exec-label",         STEP_IN,    wants_label,        NULL, IN(set_exec_label),
+	  "AppArmor profile or SELinux label for the next execve, read back" },
+	{ "identity",           STEP_IN,    NULL,               NULL, IN(set_identity),
+	  "bounding set, groups, ids, capabilities, no_new_privs" },
+	{ "find-program",       STEP_IN,    NULL,               NULL, IN(find_program),
+	  "look up args[0] as the process user" },
+	{ "verify-inside",      STEP_IN,    NULL,               NULL, IN(verify_inside),
+	  "compare mounts, masks, directory, keys and descriptors with the plan" },
+	{ "created",            STEP_TELL_OUT, NULL,            NULL, NULL,
+	  "report that everything but the filter is in force" },
+	{ "verify-outside",     STEP_OUT,   NULL,               OUT(verify_outside), NULL,
+	  "compare ids, capabilities, namespaces and cgroup, as the kernel reports them, with the plan" },
+	{ "rlimits",            STEP_OUT,   wants_rlimits,      OUT(set_rlimits), NULL,
+	  "resource limits, with the host's rights" },
+	{ "release",            STEP_IN,    NULL,               NULL, IN(await_release),
+	  "stop depending on the creating process" },
+	{ "start",              STEP_IN,    NULL,               NULL, IN(await_start),
+	  "wait for start" },
+	{ "hooks-start-container", STEP_IN, wants_start_hooks,  NULL, IN(hooks_start_container),
+	  "run startContainer hooks" },
+	{ "reset-process",      STEP_IN,    NULL,               NULL, IN(reset_process),
+	  "default signals, umask, no parent-death signal" },
+	{ "close-descriptors",  STEP_IN,    NULL,               NULL, IN(close_descriptors),
+	  "close everything that is not handed on, before the filter" },
+	{ "landlock",           STEP_IN,    wants_landlock,     NULL, NULL,
+	  "restrict file access" },
+	{ "load-filters",       STEP_IN,    wants_filter,       NULL, IN(load_filters),
+	  "load the seccomp filters: the last call before execve" },
+	{ "execute",            STEP_IN,    NULL,               NULL, IN(execute),
+	  "execve the program" },
+};
+/* clang-format on */
+const size_t launch_steps_count = sizeof(launch_steps) / sizeof(launch_steps[0]);
+
+uint32_t launch_mark(enum step_mark mark)
+{
+	static const char *const names[] = {
+		[STEP_MARK_CHILD] = "ids-mapped", [STEP_MARK_HAND_OVER] = "hand-over",
+		[STEP_MARK_CREATED] = "created",  [STEP_MARK_RELEASE] = "release",
+		[STEP_MARK_START] = "start",
+	};
+
+	for (uint32_t row = 0; row < launch_steps_count; row++)
+		if (strcmp(launch_steps[row].name, names[mark]) == 0)
+			return row;
+	assert(!"every mark is a row");
+	return 0;
+}

@@ -1,0 +1,116 @@
+/* The inside's half of the read-back (B40): what only this process can see of its own file system,
+ * asked of the kernel and compared with the plan before "created" is reported. */
+#include "launch/inside.h"
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* ST_RDONLY, ST_NOSUID, ST_NODEV, ST_NOEXEC have the values of the mount attributes. */
+static const uint64_t checked = SYS_MOUNT_ATTR_RDONLY | SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NODEV |
+				SYS_MOUNT_ATTR_NOEXEC;
+
+/* Flags of the mount the path leads to, or -1 with errno. */
+static int mount_flags(const struct inside *s, const char *path, uint64_t *flags, struct stat *st,
+		       long *type)
+{
+	dj_auto_close int fd = path_open_in_root(s->root, path, O_PATH, 0);
+	struct statfs fs;
+
+	if (fd < 0) {
+		errno = -fd;
+		return -1;
+	}
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, st) < 0)
+		return -1;
+	*flags = (uint64_t)fs.f_flags & checked;
+	*type = (long)fs.f_type;
+	return 0;
+}
+
+static bool is_covered(const struct dj_plan *plan, const struct plan_mount *mounts, uint32_t index)
+{
+	const char *path = plan_text(plan, mounts[index].destination);
+
+	for (uint32_t i = index + 1; i < plan->mounts.n; i++)
+		if (path_has_prefix(path, plan_text(plan, mounts[i].destination)))
+			return true;
+	return false;
+}
+
+static int verify_mounts(const struct inside *s, struct donjon_error *err)
+{
+	const struct plan_mount *mounts = plan_items(s->plan, s->plan->mounts, struct plan_mount);
+
+	for (uint32_t i = 0; i < s->plan->mounts.n; i++) {
+		const char *path = plan_text(s->plan, mounts[i].destination);
+		uint64_t want = (mounts[i].attr_set | mounts[i].rec_set) & checked, have;
+		struct stat st;
+		long type;
+
+		if (!want || is_covered(s->plan, mounts, i))
+			continue;
+		if (mount_flags(s, path, &have, &st, &type) < 0)
+			return dj_fail_os(err, errno, "read back mount %s", path);
+		if (want & ~have)
+			return dj_fail(err, DONJON_E_VERIFY,
+				       "mount %s: flags 0x%llx were promised, the kernel has 0x%llx", path,
+				       (unsigned long long)want, (unsigned long long)have);
+	}
+	return 0;
+}
+
+static int verify_readonly(const struct inside *s, const char *path, struct donjon_error *err)
+{
+	uint64_t have;
+	struct stat st;
+	long type;
+
+	if (mount_flags(s, path, &have, &st, &type) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : dj_fail_os(err, errno, "read back %s", path);
+	if (!(have & SYS_MOUNT_ATTR_RDONLY))
+		return dj_fail(err, DONJON_E_VERIFY, "%s is not read-only", path);
+	return 0;
+}
+
+/* The device number, not the name: a fake null device is how CVE-2025-31133 worked. */
+static int verify_mask(const struct inside *s, const char *path, struct donjon_error *err)
+{
+	uint64_t have;
+	struct stat st;
+	long type;
+
+	if (mount_flags(s, path, &have, &st, &type) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : dj_fail_os(err, errno, "read back %s", path);
+	if (S_ISDIR(st.st_mode) ? type == TMPFS_MAGIC && (have & SYS_MOUNT_ATTR_RDONLY)
+				: S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+		return 0;
+	return dj_fail(err, DONJON_E_VERIFY, "%s is not masked", path);
+}
+
+int verify_inside(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	const plan_str *readonly = plan_items(s->plan, s->plan->readonly, plan_str);
+	const plan_str *masked = plan_items(s->plan, s->plan->masked, plan_str);
+
+	(void)row;
+	if (verify_mounts(s, err) < 0)
+		return -1;
+	if (s->plan->rootfs_readonly && verify_readonly(s, "/", err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < s->plan->readonly.n; i++)
+		if (verify_readonly(s, plan_text(s->plan, readonly[i]), err) < 0)
+			return -1;
+	for (uint32_t i = 0; i < s->plan->masked.n; i++)
+		if (verify_mask(s, plan_text(s->plan, masked[i]), err) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,174 @@
+/* The outside's half of the read-back (B40): what the kernel says of the waiting process, compared
+ * with the plan.  Read from a verified procfs, not from what the stage claims. */
+#include "launch/outside.h"
+
+#include "base/procfs.h"
+#include "launch/sources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *field(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? at + strlen(name) : "";
+}
+
+/* "Uid:" and "Gid:" lines: real, effective, saved, filesystem, as ids of this process's namespace. */
+static int check_ids(const struct dj_plan *plan, const char *status, const char *name,
+		     struct plan_list maps, uint32_t id, struct donjon_error *err)
+{
+	uint32_t want = plan->verify_host_ids ? plan_host_id(plan, maps, id) : id;
+	const char *at = field(status, name);
+
+	for (int i = 0; i < 4; i++) {
+		char *end;
+		unsigned long have = strtoul(at, &end, 10);
+
+		if (end == at || have != want)
+			return dj_fail(err, DONJON_E_VERIFY, "%s kernel reports %.40s, the plan is %u", name,
+				       field(status, name), want);
+		at = end;
+	}
+	return 0;
+}
+
+static int compare_uint32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Exactly the configured list: the kernel sorts it, and keeps duplicates. */
+static int check_groups(const struct dj_plan *plan, const char *status, struct donjon_error *err)
+{
+	const uint32_t *groups = plan_items(plan, plan->groups, uint32_t);
+	const char *at = field(status, "\nGroups:");
+	uint32_t want[256];
+	size_t n = plan->groups.n;
+
+	if (!plan->set_groups || n > sizeof(want) / sizeof(want[0]))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		want[i] = plan->verify_host_ids ? plan_host_id(plan, plan->gid_maps, groups[i])
+						: groups[i];
+	qsort(want, n, sizeof(want[0]), compare_uint32);
+	for (size_t i = 0; i < n; i++) {
+		char *end;
+		unsigned long have = strtoul(at, &end, 10);
+
+		if (end == at || have != want[i])
+			return dj_fail(err, DONJON_E_VERIFY, "groups differ from the plan at number %zu", i);
+		at = end;
+	}
+	at += strspn(at, " \t");
+	if (*at != '\n')
+		return dj_fail(err, DONJON_E_VERIFY, "the process has more groups than the plan");
+	return 0;
+}
+
+static int check_caps(const struct dj_plan *plan, const char *status, struct donjon_error *err)
+{
+	static const struct {
+		const char *name;
+		enum plan_capset set;
+	} sets[] = {
+		{ "\nCapInh:", PLAN_CAP_INHERITABLE }, { "\nCapPrm:", PLAN_CAP_PERMITTED },
+		{ "\nCapEff:", PLAN_CAP_EFFECTIVE },   { "\nCapBnd:", PLAN_CAP_BOUNDING },
+		{ "\nCapAmb:", PLAN_CAP_AMBIENT },
+	};
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		uint64_t have = strtoull(field(status, sets[i].name), NULL, 16);
+		uint64_t want = plan->caps[sets[i].set];
+
+		/* Held for the filter alone; the execve drops it (see load_filters). */
+		if (plan->filter_needs_admin &&
+		    (sets[i].set == PLAN_CAP_PERMITTED || sets[i].set == PLAN_CAP_EFFECTIVE))
+			want |= UINT64_C(1) << CAP_SYS_ADMIN_BIT;
+		if (have != want)
+			return dj_fail(err, DONJON_E_VERIFY,
+				       "%s kernel reports %016" PRIx64 ", the plan is %016" PRIx64,
+				       sets[i].name + 1, have, want);
+	}
+	return 0;
+}
+
+static int check_namespace(struct outside *o, enum oci_ns ns, struct donjon_error *err)
+{
+	static const char *const names[OCI_NS_COUNT] = { "user", "pid", "net",	  "mnt",
+							 "ipc",	 "uts", "cgroup", "time" };
+	char path[64];
+	struct stat theirs, ours, joined;
+	bool same;
+
+	(void)snprintf(path, sizeof(path), "%d/ns/%s", (int)o->pid, names[ns]);
+	if (fstatat(o->proc, path, &theirs, 0) < 0)
+		return ns == OCI_NS_TIME && errno == ENOENT
+			       ? 0
+			       : dj_fail_os(err, errno, "stat /proc/%s", path);
+	(void)snprintf(path, sizeof(path), "thread-self/ns/%s", names[ns]);
+	if (fstatat(o->proc, path, &ours, 0) < 0)
+		return dj_fail_os(err, errno, "stat /proc/%s", path);
+	same = theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+	if (o->plan->ns[ns].kind == PLAN_NS_JOIN) {
+		if (fstat(o->namespaces[ns], &joined) < 0)
+			return dj_fail_os(err, errno, "stat the joined %s namespace", names[ns]);
+		same = theirs.st_dev == joined.st_dev && theirs.st_ino == joined.st_ino;
+		return same ? 0
+			    : dj_fail(err, DONJON_E_VERIFY, "the %s namespace is not the one joined",
+				      names[ns]);
+	}
+	if (same != (o->plan->ns[ns].kind == PLAN_NS_HOST))
+		return dj_fail(err, DONJON_E_VERIFY, "the %s namespace is %s", names[ns],
+			       same ? "shared with the runtime" : "not the runtime's");
+	return 0;
+}
+
+/* CVE-2025-47291: a process outside its cgroup escapes every limit. */
+static int check_cgroup(struct outside *o, struct donjon_error *err)
+{
+	const char *want = plan_text(o->plan, o->plan->cgroup_path);
+	char path[64], text[8192], *line, *rest = text;
+
+	if (!o->plan->cgroup || !*want)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%d/cgroup", (int)o->pid);
+	if (procfs_read(o->proc, path, text, sizeof(text), err) < 0)
+		return -1;
+	while ((line = strsep(&rest, "\n"))) {
+		size_t len = strlen(line), n = strlen(want);
+
+		if (len && (len < n || strcmp(line + len - n, want) != 0))
+			return dj_fail(err, DONJON_E_VERIFY, "the process is in cgroup %s, not below %s", line,
+				       want);
+	}
+	return 0;
+}
+
+int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	char path[64], status[8192];
+
+	(void)row;
+	(void)snprintf(path, sizeof(path), "%d/status", (int)o->pid);
+	if (procfs_read(o->proc, path, status, sizeof(status), err) < 0)
+		return -1;
+	if (check_ids(o->plan, status, "\nUid:", o->plan->uid_maps, o->plan->uid, err) < 0 ||
+	    check_ids(o->plan, status, "\nGid:", o->plan->gid_maps, o->plan->gid, err) < 0 ||
+	    check_groups(o->plan, status, err) < 0 || check_caps(o->plan, status, err) < 0)
+		return -1;
+	if (strtol(field(status, "\nNoNewPrivs:"), NULL, 10) != o->plan->no_new_privs)
+		return dj_fail(err, DONJON_E_VERIFY, "no_new_privs is not as planned");
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		if (check_namespace(o, (enum oci_ns)ns, err) < 0)
+			return -1;
+	return check_cgroup(o, err);
+}

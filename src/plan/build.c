@@ -1,0 +1,95 @@
+#include "plan/part.h"
+
+#include "plan/resources.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+uint32_t plan_map_id(const struct oci_id_maps *maps, uint32_t id)
+{
+	for (size_t i = 0; i < maps->n; i++)
+		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
+			return maps->v[i].host_id + (id - maps->v[i].container_id);
+	return UINT32_MAX;
+}
+
+void plan_note(struct plan_block *block, struct policy_result *record, const char *check, const char *fmt,
+	       ...)
+{
+	struct policy_note *grown = dj_arena_array(block->arena, record->notes.n + 1, sizeof(*grown));
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (record->notes.n)
+		memcpy(grown, record->notes.v, record->notes.n * sizeof(*grown));
+	grown[record->notes.n++] =
+		(struct policy_note){ .check = check, .text = dj_arena_strdup(block->arena, text) };
+	record->notes.v = grown;
+}
+
+static int plan_names(struct plan_block *block, const struct plan_input *in, struct policy_result *record,
+		      struct donjon_error *err)
+{
+	plan_str id = plan_add_text(block, in->id), bundle = plan_add_text(block, in->bundle);
+	plan_str rootfs = plan_add_text(block, in->rootfs);
+	plan_str hostname = plan_add_text(block, in->spec->hostname);
+	plan_str domainname = plan_add_text(block, in->spec->domainname);
+	plan_str version = plan_add_text(block, in->spec->oci_version);
+
+	(void)record;
+	(void)err;
+	PLAN(block)->id = id;
+	PLAN(block)->bundle = bundle;
+	PLAN(block)->rootfs = rootfs;
+	PLAN(block)->hostname = hostname;
+	PLAN(block)->domainname = domainname;
+	PLAN(block)->oci_version = version;
+	return 0;
+}
+
+static int plan_cgroup(struct plan_block *block, const struct plan_input *in, struct policy_result *record,
+		       struct donjon_error *err)
+{
+	return in->cgroups_disabled ? 0 : plan_resources(block, in, record, err);
+}
+
+/* Objects of the specification that nothing here applies: an error, never silence. */
+static int refuse_unsupported(const struct plan_input *in, struct donjon_error *err)
+{
+	const struct oci_linux *linux = &in->spec->linux;
+
+	if (linux->intel_rdt)
+		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.intelRdt: not supported");
+	if (linux->memory_policy)
+		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.memoryPolicy: not supported");
+	if (linux->net_devices.n)
+		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.netDevices: not supported");
+	if (!linux->namespaces[OCI_NS_MOUNT].set)
+		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.namespaces: a mount namespace is required");
+	if (in->settings->rootfs_volatile)
+		return dj_fail(err, DONJON_E_UNSUPPORTED, "fs.rootfs-ro=volatile: not supported");
+	return 0;
+}
+
+int plan_build(const struct plan_input *in, struct dj_arena *arena, struct dj_plan **out,
+	       struct policy_result *record, struct donjon_error *err)
+{
+	static plan_part *const parts[] = {
+		plan_names,   plan_namespaces, plan_identity, plan_process, plan_filters,
+		plan_cgroup, plan_mounts,     plan_files,    plan_hooks,
+	};
+	struct plan_block block;
+
+	if (refuse_unsupported(in, err) < 0)
+		return -1;
+	plan_block_init(&block, arena);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i](&block, in, record, err) < 0)
+			return -1;
+	*out = PLAN(&block);
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* Which namespaces to make and which to join; id maps and time offsets. */
+#include "plan/part.h"
+
+static void set_time_offsets(struct plan_block *block, const struct oci_linux *linux)
+{
+	struct dj_plan *plan = PLAN(block);
+
+	if (!linux->time_offset_monotonic.set && !linux->time_offset_boottime.set)
+		return;
+	plan->time_offsets = true;
+	plan->monotonic_s = linux->time_offset_monotonic.secs;
+	plan->monotonic_ns = linux->time_offset_monotonic.nanosecs;
+	plan->boottime_s = linux->time_offset_boottime.secs;
+	plan->boottime_ns = linux->time_offset_boottime.nanosecs;
+}
+
+int plan_namespaces(struct plan_block *block, const struct plan_input *in, struct policy_result *record,
+		    struct donjon_error *err)
+{
+	const struct oci_linux *linux = &in->spec->linux;
+	struct plan_list uids, gids;
+
+	(void)err;
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++) {
+		const struct oci_namespace *wanted = &linux->namespaces[ns];
+		plan_str path = plan_add_text(block, wanted->path);
+
+		PLAN(block)->ns[ns].path = path;
+		PLAN(block)->ns[ns].kind = !wanted->set	 ? PLAN_NS_HOST
+					   : wanted->path ? PLAN_NS_JOIN
+							  : PLAN_NS_NEW;
+	}
+	uids = plan_add_list(block, linux->uid_mappings.v, linux->uid_mappings.n, sizeof(struct oci_id_map));
+	gids = plan_add_list(block, linux->gid_mappings.v, linux->gid_mappings.n, sizeof(struct oci_id_map));
+	PLAN(block)->uid_maps = uids;
+	PLAN(block)->gid_maps = gids;
+	PLAN(block)->verify_host_ids = plan_has_userns(in);
+	PLAN(block)->deny_setgroups = in->host->euid != 0 && plan_is_new(in, OCI_NS_USER);
+	PLAN(block)->userns_limit = in->settings->inside_userns_limit;
+	PLAN(block)->refuse_host_namespaces = record->in_force > POLICY_NONE;
+	set_time_offsets(block, linux);
+	return 0;
+}

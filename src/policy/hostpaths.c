@@ -1,0 +1,281 @@
+/*
+ * Host paths in the container (hardening-checks.md §3.6 as amended by decision 3).  What engines
+ * mount by themselves is recognised by its shape wherever their store lies; of the rest, what
+ * holds the host's configuration, devices, secrets or sockets is refused, read-only or not.
+ */
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "policy/harden.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+/* These, and every directory above one of them. */
+static const char *const listed[] = {
+	"/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root",
+	"/run", "/sys", "/usr", "/var/lib/containerd", "/var/lib/containers", "/var/lib/crio",
+	"/var/lib/docker", "/var/lib/kubelet", "/var/log", "/var/run",
+};
+
+/* Everything below these. */
+static const char *const closed[] = {
+	"/boot", "/dev", "/etc", "/proc", "/root", "/sys", "/var/lib/containerd",
+	"/var/lib/containers", "/var/lib/crio", "/var/lib/docker", "/var/lib/kubelet",
+};
+
+/* Below these only sockets, home directories and dot-directories. */
+static const char *const open_dirs[] = {
+	"/home", "/lib", "/lib32", "/lib64", "/libx32", "/run", "/usr", "/var/log", "/var/run",
+};
+
+static const char *const secret_names[] = {
+	"shadow", "gshadow", "sudoers", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc",
+	".npmrc", ".pypirc", ".pgpass", ".git-credentials", ".env", "terraform.tfstate",
+};
+
+/* Sockets through which an engine, the kubelet or init takes orders. */
+static const char *const control_sockets[] = {
+	"/run/buildkit/buildkitd.sock", "/run/containerd/containerd.sock", "/run/cri-dockerd.sock",
+	"/run/crio/crio.sock", "/run/dbus/system_bus_socket", "/run/docker.sock",
+	"/run/dockershim.sock", "/run/k3s/containerd/containerd.sock", "/run/podman/podman.sock",
+	"/run/systemd/private", "/var/lib/kubelet/device-plugins/kubelet.sock",
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool is_hex(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isxdigit((unsigned char)s[i]))
+			return false;
+	return true;
+}
+
+static bool is_container_id(const char *s, size_t len)
+{
+	return len == 64 && is_hex(s, len);
+}
+
+/* A pod's uid: a UUID, or the hash of a static pod's manifest. */
+static bool is_pod_id(const char *s, size_t len)
+{
+	if (len == 36)
+		return is_hex(s, 8) && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
+		       is_hex(s + 24, 12);
+	return len == 32 && is_hex(s, len);
+}
+
+static bool is_any(const char *s, size_t len)
+{
+	(void)s;
+	return len > 0;
+}
+
+/* <directory ending so>/<id>/<member>: where engines keep what they mount into every container. */
+static const struct shape {
+	const char *directory, *member; /* member "": anything below the id */
+	bool (*is_id)(const char *s, size_t len);
+} shapes[] = {
+	{ "-containers", "userdata", is_container_id }, /* podman, CRI-O: overlay-, vfs-containers */
+	{ "containers", "", is_container_id },          /* Docker */
+	{ "sandboxes", "", is_container_id },           /* containerd's CRI */
+	{ "volumes", "_data", is_any },                 /* podman, Docker */
+	{ "pods", "", is_pod_id },                      /* kubelet */
+};
+
+static bool ends_with(const char *s, size_t len, const char *suffix)
+{
+	size_t want = strlen(suffix);
+
+	return len >= want && memcmp(s + len - want, suffix, want) == 0;
+}
+
+/* directory at `at` of length `len`, followed by "/ID/member". */
+static bool has_shape(const struct shape *shape, const char *at, size_t len)
+{
+	const char *id, *member;
+	size_t id_len, member_len;
+
+	if (!ends_with(at, len, shape->directory) || at[len] != '/')
+		return false;
+	id = at + len + 1;
+	id_len = strcspn(id, "/");
+	if (!shape->is_id(id, id_len) || id[id_len] != '/')
+		return false;
+	member = id + id_len + 1;
+	member_len = strcspn(member, "/");
+	return !*shape->member ||
+	       (member_len == strlen(shape->member) && strncmp(member, shape->member, member_len) == 0);
+}
+
+static bool is_engine_store(const char *path)
+{
+	while (*path) {
+		size_t len = strcspn(++path, "/");
+
+		for (size_t i = 0; i < DJ_COUNT(shapes); i++)
+			if (has_shape(&shapes[i], path, len))
+				return true;
+		path += len;
+	}
+	return false;
+}
+
+static bool is_own(const struct harden *h, const char *path)
+{
+	const char *bundle = h->request->bundle, *rootfs = h->request->rootfs;
+
+	return (bundle && strcmp(bundle, "/") != 0 && path_has_prefix(path, bundle)) ||
+	       (rootfs && strcmp(rootfs, "/") != 0 && path_has_prefix(path, rootfs));
+}
+
+static bool is_secret(const char *path)
+{
+	const char *name = base_name(path);
+
+	for (size_t i = 0; i < DJ_COUNT(secret_names); i++)
+		if (strcmp(name, secret_names[i]) == 0)
+			return true;
+	return ends_with(name, strlen(name), ".key") ||
+	       ends_with(path, strlen(path), "/.docker/config.json") ||
+	       ends_with(path, strlen(path), "/.aws/credentials") ||
+	       ends_with(path, strlen(path), "/.kube/config");
+}
+
+/* /home/NAME and /run/user/UID: the directory of one person as a whole. */
+static bool is_home(const char *path)
+{
+	static const char *const parents[] = { "/home/", "/run/user/", "/var/run/user/" };
+
+	for (size_t i = 0; i < DJ_COUNT(parents); i++) {
+		size_t len = strlen(parents[i]);
+
+		if (strncmp(path, parents[i], len) == 0 && !strchr(path + len, '/'))
+			return true;
+	}
+	return false;
+}
+
+static bool is_below_any(const char *const *table, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (path_has_prefix(path, table[i]))
+			return true;
+	return false;
+}
+
+static bool is_listed(const char *path)
+{
+	for (size_t i = 0; i < DJ_COUNT(listed); i++)
+		if (path_has_prefix(listed[i], path))
+			return true;
+	return false;
+}
+
+static bool is_sensitive(const char *path, const struct policy_bind_source *seen, bool readonly)
+{
+	if (seen->kind == 'f' && readonly)
+		return !seen->world_readable || is_secret(path);
+	if (is_listed(path) || is_below_any(closed, DJ_COUNT(closed), path))
+		return true;
+	if (!is_below_any(open_dirs, DJ_COUNT(open_dirs), path))
+		return false;
+	return seen->kind == 's' || is_home(path) || strstr(path, "/.") != NULL;
+}
+
+static void judge_path(struct harden *h, size_t index, const char *path,
+		       const struct policy_bind_source *seen, bool readonly)
+{
+	if (is_own(h, path) || is_engine_store(path) || !is_sensitive(path, seen, readonly) ||
+	    overridden_path(h, path))
+		return;
+	harden_refused(h, mount_pointer(h, index, "source"), harden_text(h, "exposes %s of the host", path),
+		       "a directory made for the container", path);
+}
+
+/* "lowerdir=/etc:/usr,upperdir=...": an overlay shows host directories as a bind does. */
+static void judge_overlay(struct harden *h, size_t index, const char *layers)
+{
+	static const struct policy_bind_source unknown;
+	char clean[PATH_MAX];
+
+	while (*layers) {
+		size_t len = strcspn(layers, ":");
+
+		if (path_clean(harden_text(h, "%.*s", (int)len, layers), clean, sizeof(clean)) == 0)
+			judge_path(h, index, clean, &unknown, false);
+		layers += len + (layers[len] == ':');
+	}
+}
+
+static void judge_filesystem(struct harden *h, size_t index)
+{
+	const struct oci_mount *mount = &h->spec->mounts.v[index];
+
+	/* A filesystem on a device of the host. */
+	if (mount->source && strncmp(mount->source, "/dev/", 5) == 0 && !overridden_path(h, mount->source))
+		harden_refused(h, mount_pointer(h, index, "source"),
+			       harden_text(h, "mounts the device %s", mount->source),
+			       "a directory made for the container", mount->source);
+	if (!mount_has_type(mount, "overlay"))
+		return;
+	for (size_t i = 0; i < mount->options.n; i++) {
+		const char *option = mount->options.v[i];
+
+		if (strncmp(option, "lowerdir=", strlen("lowerdir=")) == 0 ||
+		    strncmp(option, "upperdir=", strlen("upperdir=")) == 0)
+			judge_overlay(h, index, option + strlen("lowerdir="));
+	}
+}
+
+void harden_host_paths(struct harden *h)
+{
+	for (size_t i = h->request->own_mounts; i < h->spec->mounts.n; i++) {
+		const struct oci_mount *mount = &h->spec->mounts.v[i];
+
+		if (!mount_is_bind(mount))
+			judge_filesystem(h, i);
+		else if (mount_is_at(mount, "/dev"))
+			harden_refused(h, mount_pointer(h, i, "destination"), "is /dev itself",
+				       "the /dev every container gets", NULL);
+		else if (!mount_is_device(h, i)) /* those are dev.nodes */
+			judge_path(h, i, mount_source_path(h, i), mount_source(h, i),
+				   mount_is_readonly(mount));
+	}
+}
+
+static bool is_control_socket(const char *path)
+{
+	const char *name = base_name(path);
+
+	if (strncmp(path, "/var/run/", strlen("/var/run/")) == 0)
+		path += strlen("/var");
+	for (size_t i = 0; i < DJ_COUNT(control_sockets); i++)
+		if (path_has_prefix(control_sockets[i], path) ||
+		    strcmp(name, base_name(control_sockets[i])) == 0)
+			return true;
+	return strncmp(name, "cri", 3) == 0 && ends_with(name, strlen(name), ".sock");
+}
+
+void harden_control_sockets(struct harden *h)
+{
+	for (size_t i = h->request->own_mounts; i < h->spec->mounts.n; i++) {
+		const char *path;
+
+		if (!mount_is_bind(&h->spec->mounts.v[i]))
+			continue;
+		path = mount_source_path(h, i);
+		if (!mount_source(h, i)->control_socket && !is_control_socket(path))
+			continue;
+		if (!overridden_path(h, path))
+			harden_refused(h, mount_pointer(h, i, "source"),
+				       harden_text(h, "hands over a control socket at %s", path),
+				       "no way to give orders to the host", path);
+	}
+}

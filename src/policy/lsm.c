@@ -1,0 +1,90 @@
+/* AppArmor profile and SELinux label where the LSM is on and the config names none (decision 49). */
+#include "policy/harden.h"
+
+#include <string.h>
+
+#define APPARMOR_PROFILE "donjon-default"
+#define SELINUX_PROCESS "system_u:system_r:container_t"
+#define SELINUX_FILES "system_u:object_r:container_file_t"
+
+enum { CATEGORIES = 1024 };
+
+static bool is_empty(const char *s)
+{
+	return !s || !*s;
+}
+
+/* The third field of user:role:type:level. */
+static bool has_type(const char *label, const char *type)
+{
+	const char *field = label;
+
+	for (int i = 0; i < 2; i++) {
+		field = strchr(field, ':');
+		if (!field)
+			return false;
+		field++;
+	}
+	return strcspn(field, ":") == strlen(type) && strncmp(field, type, strlen(type)) == 0;
+}
+
+static bool refuse_unconfined(struct harden *h)
+{
+	const struct oci_process *process = &h->spec->process;
+	const char *label = process->selinux_label;
+
+	if (!is_empty(process->apparmor_profile) && strcmp(process->apparmor_profile, "unconfined") == 0)
+		harden_refused(h, "/process/apparmorProfile", "is unconfined", "a profile", "unconfined");
+	else if (!is_empty(label) && (has_type(label, "unconfined_t") || has_type(label, "spc_t")))
+		harden_refused(h, "/process/selinuxLabel", harden_text(h, "is unconfined (%s)", label),
+			       "a container type", "unconfined");
+	else
+		return false;
+	return true;
+}
+
+/* Containers of one host keep apart by a pair of categories.  The id range is unique among them;
+ * without one the bundle's path has to do. */
+static uint32_t category_seed(const struct harden *h)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	if (h->host->id_range)
+		return h->host->id_range >> 16;
+	for (const char *p = h->request->bundle ? h->request->bundle : ""; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	return hash;
+}
+
+static void label_selinux(struct harden *h)
+{
+	uint32_t seed = category_seed(h);
+	uint32_t low = seed % (CATEGORIES / 2);
+	uint32_t high = CATEGORIES / 2 + seed / (CATEGORIES / 2) % (CATEGORIES / 2);
+
+	h->spec->process.selinux_label = harden_text(h, SELINUX_PROCESS ":s0:c%u,c%u", low, high);
+	harden_changed(h, "/process/selinuxLabel", "", h->spec->process.selinux_label);
+	if (!is_empty(h->spec->linux.mount_label))
+		return;
+	h->spec->linux.mount_label = harden_text(h, SELINUX_FILES ":s0:c%u,c%u", low, high);
+	harden_changed(h, "/linux/mountLabel", "", h->spec->linux.mount_label);
+}
+
+void harden_lsm(struct harden *h)
+{
+	struct oci_process *process = &h->spec->process;
+
+	if (!process->set || h->privileged || overridden(h, "unconfined") || refuse_unconfined(h))
+		return;
+	if (!h->host->apparmor && !h->host->selinux)
+		harden_noted(h, "unavailable: neither AppArmor nor SELinux is on in this kernel");
+	if (h->host->apparmor && is_empty(process->apparmor_profile)) {
+		process->apparmor_profile = dj_arena_strdup(h->arena, APPARMOR_PROFILE);
+		h->result->settings.builtin_lsm = true;
+		harden_changed(h, "/process/apparmorProfile", "", APPARMOR_PROFILE);
+	}
+	if (h->host->selinux && is_empty(process->selinux_label)) {
+		h->result->settings.builtin_lsm = true;
+		label_selinux(h);
+	}
+}

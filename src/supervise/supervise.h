@@ -1,0 +1,33 @@
+/*
+ * The foreground of `run`: forwards signals, relays the terminal and reaps until the container's
+ * first process ends.
+ */
+#ifndef SUPERVISE_SUPERVISE_H
+#define SUPERVISE_SUPERVISE_H
+
+#include "base/error.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Signals of this thread, held back so that none is lost or ends us between start and end. */
+struct supervise_signals {
+	int fd; /* signalfd */
+	sigset_t saved;
+};
+int supervise_signals_block(struct supervise_signals *out, struct donjon_error *err);
+void supervise_signals_restore(struct supervise_signals *signals);
+
+struct supervise_request {
+	pid_t pid;   /* a child of ours */
+	int pidfd;
+	int console; /* master of the container's terminal, or -1 */
+	bool reap;   /* we are the subreaper of what the container leaves behind */
+};
+
+/* Returns when the process has ended and is reaped.  *exit_code: its status, or 128 + signal (C3). */
+int supervise_wait(const struct supervise_request *request, const struct supervise_signals *signals,
+		   int *exit_code, struct donjon_error *err);
+
+#endif

@@ -1,0 +1,372 @@
+"""Every mount option string of the contract (OPT1-OPT5, OPT7), read back from the kernel inside."""
+
+import dataclasses
+import os
+
+import pytest
+
+from harness import bundle as b
+from harness import linux
+
+
+@dataclasses.dataclass
+class Row:
+    """One option string: what else is listed with it, and what mountinfo says then."""
+
+    option: str
+    before: tuple = ()  # options listed earlier: the later one wins
+    present: tuple = ()  # in the mount's own options
+    absent: tuple = ()
+    super: tuple = ()  # in the superblock's options
+    tags: str = None  # propagation: text that must be in the tags, "" for none
+    below: tuple = ()  # the same for the mount below, where the option is recursive
+    below_absent: tuple = ()
+    below_tags: str = None
+    only: str = ""  # "none": hardened refuses or forces the opposite
+    peer: bool = True  # runc 1.1 does the same
+
+
+ATIMES = ("noatime", "relatime")
+
+# Of a bind mount; the source is a mount of its own, shared, with another one below it.
+BIND = [
+    Row("defaults"),
+    Row("bind"),
+    Row("ro", present=("ro",)),
+    Row("rw", ("ro",), absent=("ro",)),
+    Row("nosuid", present=("nosuid",)),
+    Row("suid", ("nosuid",), absent=("nosuid",), only="none"),
+    Row("nodev", present=("nodev",)),
+    Row("dev", ("nodev",), absent=("nodev",), only="none"),
+    Row("noexec", present=("noexec",)),
+    Row("exec", ("noexec",), absent=("noexec",)),
+    Row("noatime", present=("noatime",)),
+    Row("atime", ("noatime",), absent=("noatime",)),
+    Row("nodiratime", present=("nodiratime",)),
+    Row("diratime", ("nodiratime",), absent=("nodiratime",)),
+    Row("relatime", present=("relatime",)),
+    Row("norelatime", ("relatime",), absent=("noatime",)),
+    Row("strictatime", absent=ATIMES),
+    Row("nostrictatime", ("strictatime",), absent=("noatime",)),
+    Row("nosymfollow", present=("nosymfollow",), peer=False),
+    Row("symfollow", ("nosymfollow",), absent=("nosymfollow",), peer=False),
+    Row("private", tags=""),
+    Row("shared", tags="shared:", only="none"),
+    Row("slave", tags="master:"),
+    Row("unbindable", tags="unbindable"),
+    Row("rbind", below=()),
+    Row("rprivate", ("rbind",), tags="", below_tags=""),
+    Row("rshared", ("rbind",), tags="shared:", below_tags="shared:", only="none"),
+    Row("rslave", ("rbind",), tags="master:", below_tags="master:"),
+    Row("runbindable", ("rbind",), tags="unbindable", below_tags="unbindable"),
+    Row("rro", present=("ro",), below=("ro",)),
+    Row("rrw", ("rro",), absent=("ro",), below_absent=("ro",), peer=False),
+    Row("rnosuid", present=("nosuid",), below=("nosuid",)),
+    Row("rsuid", ("rnosuid",), absent=("nosuid",), below_absent=("nosuid",), only="none", peer=False),
+    Row("rnodev", present=("nodev",), below=("nodev",)),
+    Row("rdev", ("rnodev",), absent=("nodev",), below_absent=("nodev",), only="none", peer=False),
+    Row("rnoexec", present=("noexec",), below=("noexec",)),
+    Row("rexec", ("rnoexec",), absent=("noexec",), below_absent=("noexec",), peer=False),
+    Row("rnodiratime", present=("nodiratime",), below=("nodiratime",)),
+    Row("rdiratime", ("rnodiratime",), absent=("nodiratime",), below_absent=("nodiratime",), peer=False),
+    Row("rrelatime", present=("relatime",), below=("relatime",)),
+    Row("rnorelatime", ("rrelatime",), absent=("noatime",)),
+    Row("rnoatime", present=("noatime",), below=("noatime",)),
+    Row("ratime", ("rnoatime",), absent=("noatime",), below_absent=("noatime",), peer=False),
+    Row("rstrictatime", absent=ATIMES, below_absent=ATIMES),
+    Row("rnostrictatime", ("rstrictatime",), absent=("noatime",)),
+    Row("rnosymfollow", present=("nosymfollow",), below=("nosymfollow",), peer=False),
+    Row("rsymfollow", ("rnosymfollow",), absent=("nosymfollow",), below_absent=("nosymfollow",), peer=False),
+]
+
+# Of a file system of its own: superblock flags and data.
+TMPFS = [
+    Row("async", ("sync",), absent=("sync",)),
+    Row("sync", super=("sync",)),
+    Row("dirsync", super=("dirsync",)),
+    Row("lazytime", super=("lazytime",), peer=False),
+    Row("nolazytime", ("lazytime",), absent=("lazytime",), peer=False),
+    Row("iversion"),
+    Row("noiversion", ("iversion",)),
+    Row("loud", peer=False),
+    Row("silent", peer=False),
+    Row("mand"),
+    Row("nomand", ("mand",)),
+    Row("acl"),
+    Row("noacl"),
+    Row("defaults", peer=False),
+    Row("ro", present=("ro",)),
+    Row("rw", ("ro",), absent=("ro",)),
+    Row("nosuid", present=("nosuid",)),
+    Row("suid", ("nosuid",), absent=("nosuid",), only="none"),
+    Row("noexec", present=("noexec",)),
+    Row("nodev", present=("nodev",)),
+    Row("noatime", present=("noatime",)),
+    Row("strictatime", absent=ATIMES),
+    Row("private", tags=""),
+    Row("shared", tags="shared:", only="none"),
+    Row("unbindable", tags="unbindable"),
+    Row("mode=0711", super=("mode=711",)),
+    Row("size=65536k", super=("size=65536k",)),
+    Row("nr_inodes=1000", super=("nr_inodes=1000",)),
+    Row("uid=0"),
+    Row("gid=1", super=("gid=1",), only="none"),  # shown as the host's id in a user namespace
+]
+
+
+def _cases(rows):
+    for row in rows:
+        marks = [pytest.mark.peer] if row.peer else []
+        for level in ("none", "hardened"):
+            if level == "none" or not row.only:
+                yield pytest.param(row, level, marks=marks, id=f"{row.option}-{level}")
+
+
+def _run(cells, level, config, *paths):
+    rt = cells._runtime.at(level)
+    return cells.inside(config, "paths", *paths, runtime=rt)[0]
+
+
+def _check(row, entry, present, absent, tags):
+    options = entry["mount"]["options"].split(",")
+    shown = options + entry["mount"]["super"].split(",")
+    assert set(present) <= set(options), f"{row.option}: {options}"
+    assert not set(absent) & set(options), f"{row.option}: {options}"
+    if tags == "":
+        assert entry["mount"]["tags"] == "", entry["mount"]
+    elif tags is not None:
+        assert tags in entry["mount"]["tags"], entry["mount"]
+    return shown
+
+
+@pytest.fixture
+def source(work):
+    """A shared mount with another shared one in its directory `below`."""
+    top = work / "source"
+    top.mkdir()
+    linux.mount("top", top, "tmpfs")
+    (top / "below").mkdir()
+    linux.mount("below", top / "below", "tmpfs")
+    linux.mount(None, top, None, linux.MS_SHARED | linux.MS_REC)
+    yield top
+    linux.umount(top)
+
+
+@pytest.mark.parametrize("row, lvl", _cases(BIND))
+def test_bind_option(cells, source, row, lvl, runtime):
+    if lvl != "none" and not runtime.is_donjon:
+        pytest.skip("peers know no levels")
+    config = b.spec()
+    recursive = row.option.startswith("r") and row.option not in ("ro", "rw", "relatime", "remount")
+    kind = "rbind" if recursive or row.below_tags is not None else "bind"
+    options = [kind, *row.before, row.option]
+    config["mounts"].append({"destination": "/mnt", "type": "bind", "source": str(source), "options": options})
+    found = _run(cells, lvl, config, "/mnt", "/mnt/below")
+    _check(row, found["/mnt"], row.present, row.absent, row.tags)
+    if kind == "rbind":
+        _check(row, found["/mnt/below"], row.below, row.below_absent, row.below_tags)
+    else:
+        assert "mount" not in found["/mnt/below"], "bind is not recursive"
+
+
+@pytest.mark.parametrize("row, lvl", _cases(TMPFS))
+def test_tmpfs_option(cells, row, lvl, runtime):
+    if lvl != "none" and not runtime.is_donjon:
+        pytest.skip("peers know no levels")
+    config = b.spec()
+    config["mounts"].append(
+        {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": [*row.before, row.option]})
+    found = _run(cells, lvl, config, "/mnt")
+    shown = _check(row, found["/mnt"], row.present, row.absent, row.tags)
+    assert found["/mnt"]["mount"]["type"] == "tmpfs" and found["/mnt"]["mount"]["source"] == "tmpfs"
+    assert set(row.super) <= set(shown), shown
+
+
+@pytest.mark.peer
+def test_remount(cells):
+    """OPT1 `remount`: changes what is mounted there."""
+    config = b.spec()
+    config["mounts"] += [
+        {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["rw", "nosuid"]},
+        {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["remount", "ro", "nosuid"]},
+    ]
+    entry = _run(cells, "none", config, "/mnt")["/mnt"]
+    assert "ro" in entry["flags"] and "nosuid" in entry["flags"] and entry["create"] == "EROFS"
+
+
+@pytest.mark.peer
+def test_later_option_wins(cells):
+    config = b.spec()
+    config["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs",
+                             "options": ["ro", "rw", "exec", "noexec", "size=1m", "size=2m"]})
+    mount = _run(cells, "none", config, "/mnt")["/mnt"]["mount"]
+    assert "noexec" in mount["options"].split(",") and "rw" in mount["options"].split(",")
+    assert "size=2048k" in mount["super"]
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_tmpcopyup(cells, level, readonly):
+    """OPT5: the image's directory, with owners and modes; read-only only after the copy."""
+    config = b.spec()
+    config["mounts"].append({"destination": "/filled", "type": "tmpfs", "source": "tmpfs",
+                             "options": ["tmpcopyup", "nosuid", "nodev", *(["ro"] if readonly else [])]})
+    bundle = cells.bundle(config)
+    filled = bundle.rootfs / "filled"
+    (filled / "dir").mkdir(parents=True)
+    (filled / "file").write_text("from the image\n")
+    os.chmod(filled / "file", 0o4640)
+    os.chown(filled / "file", 7, 8)
+    os.chmod(filled / "dir", 0o1770)
+    os.symlink("file", filled / "link")
+    bundle.config["process"]["args"] = ["/prisoner", "paths", "/filled", "/filled/file", "/filled/dir", "/filled/link"]
+    bundle.write()
+    result = cells(bundle=bundle).run()
+    assert result.ok, result
+    found = result.documents()[0]
+    assert found["/filled"]["mount"]["type"] == "tmpfs" and found["/filled"]["entries"] == 3
+    entry = found["/filled/file"]
+    assert (entry["uid"], entry["gid"]) == (7, 8) and entry["mode"] & 0o777 == 0o640
+    assert found["/filled/dir"]["mode"] == 0o1770
+    assert found["/filled/link"]["target"] == "file"
+    assert ("ro" in found["/filled"]["flags"]) == readonly
+    assert (filled / "file").read_text() == "from the image\n"
+
+
+# Id-mapped mounts (P11, P12, OPT4)
+
+
+def _mappings(config, inside=0, host=100000, size=65536):
+    entry = config["mounts"][-1]
+    for key in ("uidMappings", "gidMappings"):
+        entry[key] = [{"containerID": inside, "hostID": host, "size": size}]
+    return entry
+
+
+@pytest.fixture
+def owned(work):
+    """A file of host uid 0, on a file system that can be id-mapped."""
+    directory = work / "owned"
+    directory.mkdir()
+    (directory / "file").write_text("mine\n")
+    return directory
+
+
+@pytest.mark.parametrize("options", [["idmap"], ["ridmap"], []], ids=["idmap", "ridmap", "mappings-alone"])
+def test_idmap_with_mappings(cells, owned, options):
+    """containerd and CRI-O send the mappings without the option."""
+    config = b.spec()
+    b.user_namespace(config)
+    b.bind(config, owned, "/mnt", "rbind", *options)
+    _mappings(config)
+    found = cells.inside(config, "paths", "/mnt/file", "/mnt", kind="skeleton")[0]
+    assert found["/mnt/file"]["uid"] == 0 and found["/mnt/file"]["gid"] == 0
+
+
+def test_idmap_uses_the_containers_own_map(cells, owned):
+    """OPT4: without mappings the container's user namespace."""
+    config = b.spec()
+    b.user_namespace(config)
+    b.bind(config, owned, "/mnt", "idmap")
+    found = cells.inside(config, "paths", "/mnt/file", kind="skeleton")[0]
+    assert found["/mnt/file"]["uid"] == 0 and found["/mnt/file"]["write"] == "ok"
+
+
+def test_without_idmap_files_are_nobodys(cells, owned):
+    config = b.spec()
+    b.user_namespace(config)
+    b.bind(config, owned, "/mnt")
+    found = cells.inside(config, "paths", "/mnt/file", kind="skeleton")[0]
+    assert found["/mnt/file"]["uid"] == 65534 and found["/mnt/file"]["write"] == "EACCES"
+
+
+@pytest.mark.refusal
+def test_idmap_needs_a_map(cells, owned, fail):
+    """OPT4: neither mappings nor a user namespace: MUST be an error."""
+    config = b.spec()
+    b.bind(config, owned, "/mnt", "idmap")
+    cell = cells(config)
+    fail(cell.create(), ("mounts[7]", "/mnt"), cell=cell)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("keys", [["uidMappings"], ["gidMappings"]])
+def test_mappings_come_in_pairs(cells, owned, fail, keys):
+    config = b.spec()
+    b.user_namespace(config)
+    b.bind(config, owned, "/mnt", "idmap")
+    entry = _mappings(config)
+    for key in {"uidMappings", "gidMappings"} - set(keys):
+        del entry[key]
+    cell = cells(config, kind="skeleton")
+    fail(cell.create(), "mounts[7]", cell=cell)
+
+
+@pytest.mark.refusal
+def test_mapping_of_size_zero(cells, owned, fail):
+    config = b.spec()
+    b.user_namespace(config)
+    b.bind(config, owned, "/mnt", "idmap")
+    _mappings(config, size=0)
+    cell = cells(config, kind="skeleton")
+    fail(cell.create(), "mounts[7]", cell=cell)
+
+
+@pytest.mark.refusal
+def test_idmap_of_what_cannot_be_mapped(cells, fail):
+    """P11: the file system's EINVAL is an error that names it."""
+    config = b.spec()
+    b.user_namespace(config)
+    b.bind(config, "/sys", "/mnt", "idmap")
+    _mappings(config)
+    cell = cells(config, kind="skeleton")
+    fail(cell.create(), ("/mnt", "mounts[7]"), cell=cell)
+
+
+# What is refused
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind, options, names", [
+    ("tmpfs", ["nonsense"], ["nonsense"]),
+    ("tmpfs", ["size=never"], ["size"]),
+    ("tmpfs", ["rw", "uid="], ["uid"]),
+    ("bind", ["bind", "size=1m"], ["size"]),
+    ("bind", ["bind", "nonsense"], ["nonsense"]),
+    ("devpts", ["nonsense=1"], ["nonsense"]),
+    ("tmpfs", [""], ["mounts[7]"]),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_unknown_options(cells, fail, work, kind, options, names):
+    """P10, decision 32: they go to the file system, and its refusal names the option."""
+    config = b.spec()
+    config["mounts"].append(
+        {"destination": "/mnt", "type": kind, "source": str(work) if kind == "bind" else kind, "options": options})
+    cell = cells(config)
+    fail(cell.create(), *names, cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+def test_unknown_file_system(cells, fail):
+    config = b.spec()
+    config["mounts"].append({"destination": "/mnt", "type": "nonsensefs", "source": "none"})
+    cell = cells(config)
+    fail(cell.create(), "nonsensefs", cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+def test_missing_bind_source(cells, fail, level):
+    """P8: named."""
+    config = b.spec()
+    b.bind(config, "/nonexistent/source", "/mnt")
+    cell = cells(config)
+    fail(cell.create(), "/nonexistent/source", cell=cell)
+
+
+@pytest.mark.refusal
+def test_shared_is_refused_at_hardened(cells, fail, runtime, source):
+    rt = runtime.at("hardened")
+    config = b.spec()
+    b.bind(config, source, "/mnt", "rshared")
+    cell = cells(config, runtime=rt)
+    fail(cell.create(), "fs.propagation", cell=cell, runtime=rt)

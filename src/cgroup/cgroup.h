@@ -14,6 +14,7 @@ struct cgroup {
 	int v1[HOST_CGROUP_V1_MAX];       /* directories, host order; -1 where absent */
 	int v1_tasks[HOST_CGROUP_V1_MAX]; /* `tasks` opened for writing with the host's credentials */
 	size_t n_v1;
+	size_t freezer, memory, devices; /* index into v1 of who can; n_v1 or more: none */
 	bool made; /* by cgroup_create: to be removed if the launch fails */
 };
 #define CGROUP_EMPTY { .v2 = -1 }

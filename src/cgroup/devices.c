@@ -3,10 +3,13 @@
  * a default and exceptions to it.  Both start from "deny all" unless a rule allows everything.
  */
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
 #include "base/sys.h"
 #include "cgroup/inside.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,25 +23,27 @@ static int access_of(const struct oci_device_rule *r)
 
 /* ---- v2: the program ---- */
 
-/* Registers.  On entry R1 points to struct bpf_cgroup_dev_ctx; R3 holds the kinds of access that no
- * rule has allowed yet. */
-enum { RESULT = BPF_REG_0, CTX = BPF_REG_1, TYPE = BPF_REG_2, WANTED = BPF_REG_3, MAJOR = BPF_REG_4,
-       MINOR = BPF_REG_5 };
+/* CTX points to struct bpf_cgroup_dev_ctx; WANTED holds the kinds of access that no rule has allowed
+ * yet.  What a rule compares is loaded anew for each: had it stayed in registers, the verifier would
+ * follow every matched device through all other rules, which is quadratic. */
+enum { RESULT = BPF_REG_0, CTX = BPF_REG_1, FIELD = BPF_REG_2, WANTED = BPF_REG_3 };
 
+/* clang-format off */
 #define INSN(c, d, s, o, i)                                                                        \
 	((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
 #define LOAD(reg, field)                                                                           \
 	INSN(BPF_LDX | BPF_MEM | BPF_W, reg, CTX, offsetof(struct bpf_cgroup_dev_ctx, field), 0)
-#define SET(reg, value)      INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
-#define COPY(reg, from)      INSN(BPF_ALU64 | BPF_MOV | BPF_X, reg, from, 0, 0)
-#define AND(reg, mask)       INSN(BPF_ALU64 | BPF_AND | BPF_K, reg, 0, 0, mask)
-#define SHIFT_RIGHT(reg, n)  INSN(BPF_ALU64 | BPF_RSH | BPF_K, reg, 0, 0, n)
+#define SET(reg, value)          INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
+#define AND(reg, mask)           INSN(BPF_ALU64 | BPF_AND | BPF_K, reg, 0, 0, mask)
+#define SHIFT_RIGHT(reg, n)      INSN(BPF_ALU64 | BPF_RSH | BPF_K, reg, 0, 0, n)
 #define UNLESS(reg, value, skip) INSN(BPF_JMP32 | BPF_JNE | BPF_K, reg, 0, skip, value)
 #define IF_ANY(reg, mask, skip)  INSN(BPF_JMP32 | BPF_JSET | BPF_K, reg, 0, skip, mask)
-#define SKIP(n)              INSN(BPF_JMP | BPF_JA, 0, 0, n, 0)
-#define EXIT                 INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define SKIP(n)                  INSN(BPF_JMP | BPF_JA, 0, 0, n, 0)
+#define EXIT                     INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+/* clang-format on */
 
-enum { PROLOGUE = 6, RULE_MAX = 8, EPILOGUE = 2 };
+enum { PROLOGUE = 2, COMPARE_TYPE = 3, COMPARE_NUMBER = 2, VERDICT_MAX = 4, EPILOGUE = 2 };
+enum { RULE_MAX = COMPARE_TYPE + 2 * COMPARE_NUMBER + VERDICT_MAX };
 
 static size_t emit(struct bpf_insn *out, size_t at, struct bpf_insn insn)
 {
@@ -46,16 +51,12 @@ static size_t emit(struct bpf_insn *out, size_t at, struct bpf_insn insn)
 	return at + 1;
 }
 
+/* access_type: the access in the upper half, the type of the device in the lower one. */
 static size_t emit_prologue(struct bpf_insn *out)
 {
-	size_t n = 0;
+	size_t n = emit(out, 0, LOAD(WANTED, access_type));
 
-	n = emit(out, n, LOAD(TYPE, access_type));
-	n = emit(out, n, COPY(WANTED, TYPE));
-	n = emit(out, n, AND(TYPE, 0xffff));
-	n = emit(out, n, SHIFT_RIGHT(WANTED, 16));
-	n = emit(out, n, LOAD(MAJOR, major));
-	return emit(out, n, LOAD(MINOR, minor));
+	return emit(out, n, SHIFT_RIGHT(WANTED, 16));
 }
 
 static size_t emit_return(struct bpf_insn *out, size_t n, bool allow)
@@ -83,17 +84,26 @@ static size_t emit_verdict(struct bpf_insn *out, size_t n, const struct oci_devi
 
 static size_t emit_rule(struct bpf_insn *out, size_t n, const struct oci_device_rule *r)
 {
-	struct bpf_insn verdict[RULE_MAX];
-	int16_t size = (int16_t)emit_verdict(verdict, 0, r);
-	int type = r->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK;
-	bool has_major = r->major >= 0, has_minor = r->minor >= 0;
+	struct bpf_insn verdict[VERDICT_MAX];
+	int size = (int)emit_verdict(verdict, 0, r);
+	int minor_size = r->minor >= 0 ? COMPARE_NUMBER : 0;
+	int major_size = r->major >= 0 ? COMPARE_NUMBER : 0;
 
-	if (r->type != 'a')
-		n = emit(out, n, UNLESS(TYPE, type, (int16_t)(size + has_major + has_minor)));
-	if (has_major)
-		n = emit(out, n, UNLESS(MAJOR, (int32_t)r->major, (int16_t)(size + has_minor)));
-	if (has_minor)
-		n = emit(out, n, UNLESS(MINOR, (int32_t)r->minor, size));
+	if (r->type != 'a') {
+		n = emit(out, n, LOAD(FIELD, access_type));
+		n = emit(out, n, AND(FIELD, 0xffff));
+		n = emit(out, n, UNLESS(FIELD,
+					r->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK,
+					(int16_t)(major_size + minor_size + size)));
+	}
+	if (r->major >= 0) {
+		n = emit(out, n, LOAD(FIELD, major));
+		n = emit(out, n, UNLESS(FIELD, (int32_t)r->major, (int16_t)(minor_size + size)));
+	}
+	if (r->minor >= 0) {
+		n = emit(out, n, LOAD(FIELD, minor));
+		n = emit(out, n, UNLESS(FIELD, (int32_t)r->minor, (int16_t)size));
+	}
 	memcpy(&out[n], verdict, (size_t)size * sizeof(*out));
 	return n + (size_t)size;
 }
@@ -107,7 +117,7 @@ static bool is_total(const struct oci_device_rule *r)
 int device_program(const struct oci_device_rule *rules, size_t n, struct bpf_insn **out,
 		   size_t *out_n, struct donjon_error *err)
 {
-	struct bpf_insn *program = calloc(PROLOGUE + n * (RULE_MAX + 3) + EPILOGUE, sizeof(*program));
+	struct bpf_insn *program = calloc(PROLOGUE + n * RULE_MAX + EPILOGUE, sizeof(*program));
 	bool complete = false;
 	size_t at;
 
@@ -207,13 +217,14 @@ static bool overlaps(int64_t a, int64_t b)
 }
 
 /* A rule in the default's own direction takes exceptions back.  The kernel can only do that for
- * whole entries: cutting a hole into a wider one is beyond it.  A wildcard that allows nothing but
- * mknod gives way, since a node that cannot be opened is worth nothing. */
+ * whole entries: cutting a hole into a wider one is beyond it.  The wildcard that allows nothing but
+ * mknod, one of the defaults, gives way: a node that cannot be opened is worth nothing. */
 static int take_back(struct exceptions *set, const struct exception *e)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct exception *x = &set->v[i];
-		bool is_wildcard_mknod = !set->allow_all && x->access == MKNOD;
+		bool is_wildcard_mknod = !set->allow_all && x->access == MKNOD && x->major < 0 &&
+					 x->minor < 0;
 
 		if (x->type != e->type || !(x->access & e->access) ||
 		    !overlaps(x->major, e->major) || !overlaps(x->minor, e->minor))
@@ -259,6 +270,23 @@ static int add_rule(struct exceptions *set, const struct oci_device_rule *r)
 	return 0;
 }
 
+/* The kernel wants one entry that allows all of an open's access: what a wider one allows is said
+ * again by the narrower.  (Denying it does piecewise.) */
+static void inherit_wider(struct exceptions *set)
+{
+	for (size_t i = 0; i < set->n && !set->allow_all; i++) {
+		struct exception *x = &set->v[i];
+
+		for (size_t k = 0; k < set->n && x->access; k++) {
+			const struct exception *y = &set->v[k];
+
+			if (y->type == x->type && covers(y->major, x->major) &&
+			    covers(y->minor, x->minor))
+				x->access |= y->access & (READ | WRITE);
+		}
+	}
+}
+
 static void print_number(char *out, size_t size, int64_t number)
 {
 	if (number < 0)
@@ -300,6 +328,7 @@ int device_lines(const struct oci_device_rule *rules, size_t n, struct device_li
 			       "linux.resources.devices: cgroup v1 cannot deny a part of what a wider "
 			       "rule allows, or the other way round");
 	}
+	inherit_wider(&set);
 	lines[used++] = (struct device_line){ .allow = set.allow_all, .text = "a" };
 	for (size_t i = 0; i < set.n; i++) {
 		if (set.v[i].access)
@@ -314,17 +343,22 @@ static int apply_v1(int dir_fd, const struct oci_device_rule *rules, size_t n,
 		    struct donjon_error *err)
 {
 	dj_auto_free struct device_line *lines = NULL;
+	dj_auto_close int deny = path_open_beneath(dir_fd, "devices.deny", O_WRONLY, 0);
+	dj_auto_close int allow = path_open_beneath(dir_fd, "devices.allow", O_WRONLY, 0);
 	size_t used;
 
+	if (deny < 0 || allow < 0)
+		return dj_fail_os(err, deny < 0 ? -deny : -allow,
+				  "linux.resources.devices: open devices.deny and devices.allow");
 	if (device_lines(rules, n, &lines, &used, err) < 0)
 		return -1;
 	for (size_t i = 0; i < used; i++) {
-		const char *file = lines[i].allow ? "devices.allow" : "devices.deny";
-		int r = cgroup_write(dir_fd, file, lines[i].text);
+		int r = file_write_all(lines[i].allow ? allow : deny, lines[i].text,
+				       strlen(lines[i].text));
 
 		if (r < 0)
-			return dj_fail_os(err, -r, "linux.resources.devices: write \"%s\" to %s",
-					  lines[i].text, file);
+			return dj_fail_os(err, -r, "linux.resources.devices: %s \"%s\"",
+					  lines[i].allow ? "allow" : "deny", lines[i].text);
 	}
 	return 0;
 }
@@ -334,7 +368,7 @@ int cgroup_apply_devices(const struct dj_plan *plan, const struct cgroup *cg,
 {
 	const struct oci_device_rule *rules =
 		plan_items(plan, plan->device_rules, struct oci_device_rule);
-	int v1 = cgroup_v1_with(cg, "devices.allow");
+	int v1 = cgroup_v1_dir(cg, cg->devices);
 
 	if (v1 >= 0)
 		return apply_v1(v1, rules, plan->device_rules.n, err);

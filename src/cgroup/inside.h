@@ -28,9 +28,11 @@ int cgroup_write(int dir_fd, const char *file, const char *text);
 /* The number after "KEY " in a flat-keyed file such as cgroup.events; 0 where there is none. */
 uint64_t cgroup_read_key(int dir_fd, const char *file, const char *key);
 
-/* The directory among the v1 ones that has the file, or -1: controllers that carry no limit are
- * found by what they can do. */
-int cgroup_v1_with(const struct cgroup *cg, const char *file);
+/* The directory of v1 hierarchy `index` (cg->freezer and the like), or -1. */
+static inline int cgroup_v1_dir(const struct cgroup *cg, size_t index)
+{
+	return index < cg->n_v1 ? cg->v1[index] : -1;
+}
 
 /* Walks a tree with one descriptor at a time, so that a hostile depth costs memory only.  `enter`
  * is called for the root and for every cgroup below it, parents first; `leave` for those below,

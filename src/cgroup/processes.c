@@ -119,9 +119,11 @@ static int walk_procs(int dir_fd, struct pid_set *set)
  * one that stops them, and the v2 tree's beside it. */
 static int v1_main(const struct cgroup *cg)
 {
-	int fd = cgroup_v1_with(cg, "freezer.state");
+	int fd = cgroup_v1_dir(cg, cg->freezer);
 
-	return fd >= 0 ? fd : cgroup_v1_with(cg, "cgroup.procs");
+	for (size_t i = 0; i < cg->n_v1 && fd < 0; i++)
+		fd = cg->v1[i];
+	return fd;
 }
 
 static int list(const struct cgroup *cg, struct pid_set *set)
@@ -170,7 +172,7 @@ static bool is_v2_frozen(int dir_fd)
 
 int cgroup_is_frozen(const struct cgroup *cg)
 {
-	int v1 = cgroup_v1_with(cg, "freezer.state");
+	int v1 = cgroup_v1_dir(cg, cg->freezer);
 
 	return (v1 >= 0 && is_v1_frozen(v1)) || (cg->v2 >= 0 && is_v2_frozen(cg->v2));
 }
@@ -197,7 +199,7 @@ int cgroup_freeze(const struct cgroup *cg, bool frozen, struct donjon_error *err
 {
 	struct patience patience = patience_of(FREEZE_WAIT_MS);
 	const char *what = frozen ? "freeze" : "thaw";
-	int v1 = cgroup_v1_with(cg, "freezer.state");
+	int v1 = cgroup_v1_dir(cg, cg->freezer);
 	int r = ask(v1, cg->v2, frozen);
 
 	if (r == -ENOENT)
@@ -229,7 +231,7 @@ static int thaw_one(int dir_fd, void *data)
 static void thaw_v1(const struct cgroup *cg)
 {
 	static const struct cgroup_visitor thawer = { .enter = thaw_one };
-	int v1 = cgroup_v1_with(cg, "freezer.state");
+	int v1 = cgroup_v1_dir(cg, cg->freezer);
 
 	if (v1 >= 0)
 		(void)cgroup_walk(v1, &thawer, NULL);
@@ -357,7 +359,7 @@ int cgroup_kill_all(const struct cgroup *cg, int sig, struct donjon_error *err)
 
 uint64_t cgroup_oom_kills(const struct cgroup *cg)
 {
-	int v1 = cgroup_v1_with(cg, "memory.oom_control");
+	int v1 = cgroup_v1_dir(cg, cg->memory);
 
 	if (v1 >= 0)
 		return cgroup_read_key(v1, "memory.oom_control", "oom_kill");

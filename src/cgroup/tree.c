@@ -69,6 +69,10 @@ static struct cgroup empty_for(const struct host_facts *host)
 	struct cgroup cg = CGROUP_EMPTY;
 
 	cg.n_v1 = host->n_v1;
+	/* -1 becomes an index that is out of range */
+	cg.freezer = (size_t)plan_v1_hierarchy(host, "freezer");
+	cg.memory = (size_t)plan_v1_hierarchy(host, "memory");
+	cg.devices = (size_t)plan_v1_hierarchy(host, "devices");
 	for (size_t i = 0; i < HOST_CGROUP_V1_MAX; i++)
 		cg.v1[i] = cg.v1_tasks[i] = -1;
 	return cg;
@@ -286,7 +290,7 @@ static int remove_below(int dir_fd)
 	return r < 0 ? r : result;
 }
 
-/* Splits off the last component; "" is the hierarchy's root. */
+/* Cuts the path into the parent's and the returned last component. */
 static const char *split(char *path)
 {
 	char *slash = strrchr(path, '/');
@@ -297,57 +301,59 @@ static const char *split(char *path)
 	return slash + 1;
 }
 
-static int open_parent(int root_fd, char *path, const char **name)
+/* rmdir of one cgroup, and of those below it if need be: 0 when it is gone, or -errno (-EBUSY:
+ * processes). */
+static int remove_one(int parent_fd, const char *name)
 {
-	*name = split(path);
-	return path_open_beneath(root_fd, *name == path ? "." : path, open_dir, 0);
+	dj_auto_close int fd = -1;
+
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EBUSY)
+		return -errno;
+	fd = path_open_beneath(parent_fd, name, open_dir, 0);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	(void)remove_below(fd); /* what could not be removed shows in the next line */
+	return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
 /* rmdir of parents that we made, from the lowest on, while they are empty. */
 static void remove_marked_parents(int root_fd, const char *path)
 {
 	char copy[PATH_MAX];
-	const char *name;
 
 	(void)snprintf(copy, sizeof(copy), "%s", path);
 	while (split(copy) != copy) {
 		dj_auto_close int fd = path_open_beneath(root_fd, copy, open_dir, 0);
 		dj_auto_close int parent = -1;
-		char upper[PATH_MAX];
+		const char *name = strrchr(copy, '/');
 
 		if (fd < 0 || !is_marked(fd))
 			return;
-		(void)snprintf(upper, sizeof(upper), "%s", copy);
-		parent = open_parent(root_fd, upper, &name);
-		if (parent < 0 || unlinkat(parent, name, AT_REMOVEDIR) < 0)
+		parent = openat(fd, "..", open_dir | O_CLOEXEC);
+		if (parent < 0 || unlinkat(parent, name ? name + 1 : copy, AT_REMOVEDIR) < 0)
 			return;
 	}
 }
 
-/* One try: 0 when it is gone, or -errno (-EBUSY: processes). */
 static int try_remove(int root_fd, const char *path)
 {
 	char copy[PATH_MAX];
-	const char *name;
-	dj_auto_close int parent = -1;
 	dj_auto_close int fd = -1;
+	const char *name;
+	int parent = root_fd, r;
 
 	(void)snprintf(copy, sizeof(copy), "%s", path);
-	parent = open_parent(root_fd, copy, &name);
+	name = split(copy);
+	if (name != copy)
+		parent = fd = path_open_beneath(root_fd, copy, open_dir, 0);
 	if (parent < 0)
 		return parent == -ENOENT ? 0 : parent;
-	if (unlinkat(parent, name, AT_REMOVEDIR) < 0) {
-		if (errno != EBUSY)
-			return errno == ENOENT ? 0 : -errno;
-		fd = path_open_beneath(parent, name, open_dir, 0);
-		if (fd < 0)
-			return fd == -ENOENT ? 0 : fd;
-		(void)remove_below(fd); /* what could not be removed shows in the next line */
-		if (unlinkat(parent, name, AT_REMOVEDIR) < 0)
-			return -errno;
-	}
-	remove_marked_parents(root_fd, path);
-	return 0;
+	r = remove_one(parent, name);
+	if (r == 0 && name != copy)
+		remove_marked_parents(root_fd, path);
+	return r;
 }
 
 static int remove_from(const struct hierarchy *h, const char *path, struct patience *patience)

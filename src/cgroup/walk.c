@@ -39,15 +39,6 @@ uint64_t cgroup_read_key(int dir_fd, const char *file, const char *key)
 	return 0;
 }
 
-int cgroup_v1_with(const struct cgroup *cg, const char *file)
-{
-	for (size_t i = 0; i < cg->n_v1; i++) {
-		if (cg->v1[i] >= 0 && faccessat(cg->v1[i], file, F_OK, 0) == 0)
-			return cg->v1[i];
-	}
-	return -1;
-}
-
 static uint64_t now_us(void)
 {
 	struct timespec t;

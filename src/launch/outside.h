@@ -30,6 +30,7 @@ int write_id_maps(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_rlimits(struct outside *o, uint32_t row, struct donjon_error *err);
 int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
+int volatile_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
 int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err);
 int serve_sources(struct outside *o, uint32_t row, struct donjon_error *err);
 int hooks_runtime(struct outside *o, uint32_t row, struct donjon_error *err);

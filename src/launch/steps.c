@@ -63,6 +63,7 @@ static bool wants_scheduling(const struct dj_plan *plan)
 {
 	return plan->scheduler_set || plan->io_priority_set || plan->personality_set;
 }
+static bool wants_volatile(const struct dj_plan *plan) { return plan->rootfs_volatile; }
 static bool wants_rlimits(const struct dj_plan *plan) { return plan->rlimits.n > 0; }
 static bool wants_oom_score(const struct dj_plan *plan) { return plan->oom_score_adj_set; }
 static bool wants_pipes(const struct dj_plan *plan) { return plan->chown_pipes && !plan->terminal; }
@@ -93,6 +94,8 @@ const struct step launch_steps[] = {
 	  "oom_score_adj, with the host's rights" },
 	{ "map-rootfs",         STEP_OUT,   wants_userns,       OUT(map_rootfs), NULL,
 	  "id-map the root filesystem, or make mount points where that is impossible" },
+	{ "volatile-rootfs",    STEP_OUT,   wants_volatile,     OUT(volatile_rootfs), NULL,
+	  "put a bounded tmpfs over the root filesystem" },
 	{ "ids-mapped",         STEP_TELL_IN, NULL,             NULL, NULL,
 	  "let the child become root of its namespaces" },
 	{ "become-stage",       STEP_CHILD, NULL,               NULL, NULL,

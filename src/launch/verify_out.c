@@ -20,11 +20,33 @@ static const char *field(const char *status, const char *name)
 	return at ? at + strlen(name) : "";
 }
 
-/* "Uid:" and "Gid:" lines: real, effective, saved, filesystem, as ids of this process's namespace. */
-static int check_ids(const struct dj_plan *plan, const char *status, const char *name,
-		     struct plan_list maps, uint32_t id, struct donjon_error *err)
+/* Where the namespace was joined and its maps are not in the plan, the kernel's own are used. */
+static uint32_t joined_host_id(struct outside *o, const char *file, uint32_t id)
 {
-	uint32_t want = plan->verify_host_ids ? plan_host_id(plan, maps, id) : id;
+	char path[64], text[8192], *line, *rest = text;
+	struct donjon_error ignored = { 0 };
+	unsigned inside, outside, size;
+
+	(void)snprintf(path, sizeof(path), "%d/%s", (int)o->pid, file);
+	if (procfs_read(o->proc, path, text, sizeof(text), &ignored) < 0)
+		return UINT32_MAX;
+	while ((line = strsep(&rest, "\n")))
+		if (sscanf(line, "%u %u %u", &inside, &outside, &size) == 3 && id >= inside &&
+		    id - inside < size)
+			return outside + (id - inside);
+	return UINT32_MAX;
+}
+
+static uint32_t host_id(struct outside *o, struct plan_list maps, const char *file, uint32_t id)
+{
+	if (!o->plan->verify_host_ids)
+		return id;
+	return maps.n ? plan_host_id(o->plan, maps, id) : joined_host_id(o, file, id);
+}
+
+/* "Uid:" and "Gid:" lines: real, effective, saved, filesystem, as ids of this process's namespace. */
+static int check_ids(const char *status, const char *name, uint32_t want, struct donjon_error *err)
+{
 	const char *at = field(status, name);
 
 	for (int i = 0; i < 4; i++) {
@@ -47,8 +69,9 @@ static int compare_uint32(const void *a, const void *b)
 }
 
 /* Exactly the configured list: the kernel sorts it, and keeps duplicates. */
-static int check_groups(const struct dj_plan *plan, const char *status, struct donjon_error *err)
+static int check_groups(struct outside *o, const char *status, struct donjon_error *err)
 {
+	const struct dj_plan *plan = o->plan;
 	const uint32_t *groups = plan_items(plan, plan->groups, uint32_t);
 	const char *at = field(status, "\nGroups:");
 	uint32_t want[256];
@@ -57,8 +80,7 @@ static int check_groups(const struct dj_plan *plan, const char *status, struct d
 	if (!plan->set_groups || n > sizeof(want) / sizeof(want[0]))
 		return 0;
 	for (size_t i = 0; i < n; i++)
-		want[i] = plan->verify_host_ids ? plan_host_id(plan, plan->gid_maps, groups[i])
-						: groups[i];
+		want[i] = host_id(o, plan->gid_maps, "gid_map", groups[i]);
 	qsort(want, n, sizeof(want[0]), compare_uint32);
 	for (size_t i = 0; i < n; i++) {
 		char *end;
@@ -161,9 +183,9 @@ int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err)
 	(void)snprintf(path, sizeof(path), "%d/status", (int)o->pid);
 	if (procfs_read(o->proc, path, status, sizeof(status), err) < 0)
 		return -1;
-	if (check_ids(o->plan, status, "\nUid:", o->plan->uid_maps, o->plan->uid, err) < 0 ||
-	    check_ids(o->plan, status, "\nGid:", o->plan->gid_maps, o->plan->gid, err) < 0 ||
-	    check_groups(o->plan, status, err) < 0 || check_caps(o->plan, status, err) < 0)
+	if (check_ids(status, "\nUid:", host_id(o, o->plan->uid_maps, "uid_map", o->plan->uid), err) < 0 ||
+	    check_ids(status, "\nGid:", host_id(o, o->plan->gid_maps, "gid_map", o->plan->gid), err) < 0 ||
+	    check_groups(o, status, err) < 0 || check_caps(o->plan, status, err) < 0)
 		return -1;
 	if (strtol(field(status, "\nNoNewPrivs:"), NULL, 10) != o->plan->no_new_privs)
 		return dj_fail(err, DONJON_E_VERIFY, "no_new_privs is not as planned");

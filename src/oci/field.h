@@ -7,6 +7,7 @@
 #define OCI_FIELD_H
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "oci/names.h"
 #include "oci/spec.h"
 #include "wrap/json.h"
@@ -130,7 +131,7 @@ void oci_strings_add(struct dj_arena *arena, struct oci_strings *list, char *s);
 	  .flags = (f) | OCI_SETS, .how = o }
 #define OCI_GROUP(k, o, f) { .key = k, .read = oci_read_object, .flags = f, .how = o }
 
-#define OCI_OBJECT_OF(table) { table, sizeof(table) / sizeof((table)[0]), false }
+#define OCI_OBJECT_OF(table) { table, DJ_COUNT(table), false }
 
 extern const struct oci_list oci_string_list;
 extern const struct oci_list oci_pair_list; /* map of strings to struct oci_pair */

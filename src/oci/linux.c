@@ -66,14 +66,14 @@ static const struct oci_field clock_fields[] = {
 	CLOCK("monotonic", time_offset_monotonic, &monotonic_object),
 	CLOCK("boottime", time_offset_boottime, &boottime_object),
 };
-static const struct oci_object clocks_object = { clock_fields, 2, true };
+static const struct oci_object clocks_object = { clock_fields, DJ_COUNT(clock_fields), true };
 
 /* ---- devices ---- */
 
 static const struct oci_word device_types[] = {
 	{ "c", 'c' }, { "u", 'c' }, { "b", 'b' }, { "p", 'p' }
 };
-static const struct oci_words device_type_words = { "device type", device_types, 4 };
+static const struct oci_words device_type_words = { "device type", device_types, DJ_COUNT(device_types) };
 
 static const struct oci_field device_fields[] = {
 	OCI_WORD(struct oci_device, "type", type, &device_type_words, OCI_REQUIRED),

@@ -1,5 +1,6 @@
 #include "oci/mount_options.h"
 
+#include "base/cleanup.h"
 #include "base/sys.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 #include "oci/names.h"
 
+#include "base/cleanup.h"
 #include "oci/spec.h"
 
 #include <linux/audit.h>
@@ -16,7 +17,7 @@
 
 /* A row too few would decode as "unknown", a row too many as another value: count them. */
 #define WORDS_OF(name, text, count)                                                                \
-	_Static_assert(DJ_COUNT(name) == (count), "a word is missing");          \
+	_Static_assert(DJ_COUNT(name) == (count), "a word is missing");                            \
 	const struct oci_words oci_##name = { text, name, DJ_COUNT(name) }
 
 static const struct oci_word namespace_words[] = {

@@ -13,7 +13,7 @@ enum { MAJOR_MAX = (1 << 12) - 1, MINOR_MAX = (1 << 20) - 1 };
 /* ---- device rules ---- */
 
 static const struct oci_word rule_types[] = { { "a", 'a' }, { "c", 'c' }, { "b", 'b' } };
-static const struct oci_words rule_type_words = { "device type", rule_types, 3 };
+static const struct oci_words rule_type_words = { "device type", rule_types, DJ_COUNT(rule_types) };
 
 static int read_access(struct oci_decoder *d, const struct json_value *value,
 		       const struct oci_field *field, void *to)

@@ -70,8 +70,6 @@ static int refuse_unsupported(const struct plan_input *in, struct donjon_error *
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.netDevices: not supported");
 	if (!linux->namespaces[OCI_NS_MOUNT].set)
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.namespaces: a mount namespace is required");
-	if (in->settings->rootfs_volatile)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "fs.rootfs-ro=volatile: not supported");
 	return 0;
 }
 

@@ -169,6 +169,7 @@ static void dump_kernel(struct dump *d)
 	const struct plan_cgroup_write *writes =
 		plan_items(d->plan, d->plan->cgroup_writes, struct plan_cgroup_write);
 	const struct plan_hook *hooks = plan_items(d->plan, d->plan->hooks, struct plan_hook);
+	const struct oci_device_rule *rules = plan_items(d->plan, d->plan->device_rules, struct oci_device_rule);
 
 	if (d->plan->hostname)
 		line(d, "hostname %s", text(d, d->plan->hostname));
@@ -184,7 +185,10 @@ static void dump_kernel(struct dump *d)
 	for (uint32_t i = 0; i < d->plan->cgroup_writes.n; i++)
 		line(d, "cgroup-write %s %s = %s%s", text(d, writes[i].controller), text(d, writes[i].file),
 		     text(d, writes[i].value), writes[i].optional ? " optional" : "");
-	line(d, "device-rules %u", d->plan->device_rules.n);
+	for (uint32_t i = 0; i < d->plan->device_rules.n; i++)
+		line(d, "device-rule %s %c %" PRId64 ":%" PRId64 " %s%s%s", rules[i].allow ? "allow" : "deny",
+		     rules[i].type, rules[i].major, rules[i].minor, rules[i].read ? "r" : "",
+		     rules[i].write ? "w" : "", rules[i].mknod ? "m" : "");
 	for (uint32_t i = 0; i < d->plan->hooks.n; i++)
 		line(d, "hook %d %s", hooks[i].kind, text(d, hooks[i].path));
 }

@@ -357,6 +357,7 @@ static void set_rootfs(struct plan_block *block, const struct plan_input *in)
 	uint64_t propagation = in->spec->linux.rootfs_propagation;
 
 	plan->rootfs_readonly = in->spec->root.readonly;
+	plan->rootfs_volatile = in->settings->rootfs_volatile;
 	plan->no_pivot = in->no_pivot;
 	/* Neither detached trees of the host nor device nodes can be had without its rights. */
 	plan->sources_by_stage = in->host->euid != 0 || !in->host->initial_userns;

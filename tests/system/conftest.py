@@ -242,7 +242,25 @@ def base(rt):
 
     def check(documents, config, level=None):
         problems = oracles.base_problems(documents, config, level or rt.level)
-        assert not problems, "; ".join(problems)
+        assert not problems, "; ".join(problems[:8])
+
+    return check
+
+
+@pytest.fixture
+def base_or_fail(base, fail):
+    """Any start that succeeds must satisfy BASE, whatever the input; anything else must be FAIL."""
+
+    def check(cell, *names, flags=(), **popen):
+        config = cell.bundle.config
+        config["process"]["args"] = ["/prisoner", *oracles.baseline_args(config)]
+        cell.bundle.write()
+        result = cell.run(*flags, **popen)
+        if result.ok:
+            base(result.documents(), config, cell.runtime.level)
+        else:
+            fail(result, *names, cell=cell)
+        return result
 
     return check
 

@@ -66,13 +66,40 @@ def make(work):
 
 
 @pytest.fixture
-def network():
-    """A network namespace as an engine would have made it; its path."""
-    name = fresh_id("donjon-test")
-    run_tool("ip", "netns", "add", name)
-    run_tool("ip", "-n", name, "link", "set", "lo", "up")
-    yield pathlib.Path("/run/netns", name)
-    run_tool("ip", "netns", "delete", name)
+def network(work):
+    """A network namespace as an engine would have made it: a file it is mounted on."""
+    path = work / "network"
+    path.touch()
+    run_tool("unshare", f"--net={path}", "ip", "link", "set", "lo", "up")
+    yield path
+    linux.umount(path)
+
+
+class Log:
+    """A pipe, as an engine's log is: services reopen it through /dev/stdout."""
+
+    def __init__(self, owner):
+        self._reader, self.writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.fchown(self.writer, owner, owner)
+
+    def text(self):
+        try:
+            return os.read(self._reader, 1 << 16).decode(errors="replace")
+        except BlockingIOError:
+            return ""
+
+    def close(self):
+        os.close(self._reader)
+        os.close(self.writer)
+
+
+@pytest.fixture
+def log(request):
+    """Owned by root, or by whom the test names."""
+    log = Log(getattr(request, "param", 0))
+    yield log
+    log.close()
 
 
 def _converse(network, port, request, answer):
@@ -107,14 +134,14 @@ def host_uid(cell):
         return next(int(line.split()[1]) for line in status if line.startswith("Uid:"))
 
 
-def expect_answer(cell, network, port, request, answer):
-    """Starts the service, asks it, and ends it as its operator would."""
-    result = cell.create()
-    assert result.ok, result
+def expect_answer(cell, log, network, port, request, answer):
+    """Starts the service, asks it, and ends it as its operator would; the host uid it ran as."""
+    result = cell.create(stdout=log.writer, stderr=log.writer)
+    assert result.ok, f"{result} {log.text()}"
     path = network or pathlib.Path(f"/proc/{cell.pid}/ns/net")
     result = cell.start()
-    assert result.ok, result
-    until(lambda: answer in ask(path, port, request), 30, lambda: f"no answer: {cell.out()}{cell.command.err()}")
+    assert result.ok, f"{result} {log.text()}"
+    until(lambda: answer in ask(path, port, request), 30, lambda: f"no answer: {log.text()}")
     uid = host_uid(cell)
     assert cell.kill("KILL").ok
     cell.wait_stopped()
@@ -128,44 +155,46 @@ def test_program_runs(cells, make, level, example):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_service_answers_as_an_ordinary_user(cells, make, network, level, service):
+def test_service_answers_as_an_ordinary_user(cells, make, network, log, level, service):
     port, _, request, answer = SERVICES[service]
     cell = cells(bundle=make(service, "--network", network))
-    assert expect_answer(cell, network, port, request, answer) != 0
+    assert expect_answer(cell, log, network, port, request, answer) != 0
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_service_answers_as_root(cells, make, network, level, service):
+def test_service_answers_as_root(cells, make, network, log, level, service):
     """At none it is root; at the default level donjon maps it, without being asked."""
     _, port, request, answer = SERVICES[service]
     bundle = make(service, "--network", network, WEB_USER="root", SERVICE_UID="0")
-    uid = expect_answer(cells(bundle=bundle), network, port, request, answer)
+    uid = expect_answer(cells(bundle=bundle), log, network, port, request, answer)
     assert (uid == 0) == (level == "none"), f"runs as host uid {uid} at {level}"
 
 
+@pytest.mark.parametrize("log", [MAPPED_ROOT], indirect=True, ids=["mapped"])
 @pytest.mark.parametrize("service", SERVICES)
-def test_service_answers_as_root_of_its_own_namespaces(cells, make, level, service):
+def test_service_answers_as_root_of_its_own_namespaces(cells, make, log, level, service):
     """User and network namespace are the bundle's own: mapped root at every level."""
     _, port, request, answer = SERVICES[service]
     bundle = make(service, "--map-root", str(MAPPED_ROOT), WEB_USER="root", SERVICE_UID="0")
-    uid = expect_answer(cells(bundle=bundle), None, port, request, answer)
+    uid = expect_answer(cells(bundle=bundle), log, None, port, request, answer)
     assert uid == MAPPED_ROOT
 
 
 @pytest.mark.levels("none")
-def test_nginx_that_changes_ids_itself(cells, make, network, level):
+def test_nginx_that_changes_ids_itself(cells, make, network, log, level):
     _, port, request, answer = SERVICES["nginx"]
     bundle = make("nginx", "--network", network, WEB_USER="stock")
-    expect_answer(cells(bundle=bundle), network, port, request, answer)
+    expect_answer(cells(bundle=bundle), log, network, port, request, answer)
 
 
 @pytest.mark.levels("hardened")
-def test_nginx_that_changes_ids_itself_needs_an_override(cells, make, network, rt, level):
+def test_nginx_that_changes_ids_itself_needs_an_override(cells, make, network, log, rt, level):
     """Decision 6: what the user reads without it, and that it serves with it."""
     _, port, request, answer = SERVICES["nginx"]
     bundle = make("nginx", "--network", network, WEB_USER="stock")
-    result = cells(bundle=bundle).run()
-    assert result.status == 1 and 'chown("/tmp/body", 33) failed (1: Operation not permitted)' in result.err, result
+    result = cells(bundle=bundle).run(stdout=log.writer, stderr=log.writer)
+    said = log.text()
+    assert result.status == 1 and 'chown("/tmp/body", 33) failed (1: Operation not permitted)' in said, said
     allowing = rt.override("caps.bounding=CAP_SETUID,CAP_SETGID,CAP_CHOWN:workers_change_ids")
-    uid = expect_answer(cells(bundle=bundle, runtime=allowing), network, port, request, answer)
+    uid = expect_answer(cells(bundle=bundle, runtime=allowing), log, network, port, request, answer)
     assert uid != 0

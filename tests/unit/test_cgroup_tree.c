@@ -108,6 +108,16 @@ static void unavailable(void *data, const char *pointer, const char *why)
 	(void)snprintf(f->noted, sizeof(f->noted), "%s", pointer);
 }
 
+/* The directory among the v1 ones that has the file, or -1. */
+static int v1_with(const struct cgroup *cg, const char *file)
+{
+	for (size_t i = 0; i < cg->n_v1; i++) {
+		if (cg->v1[i] >= 0 && faccessat(cg->v1[i], file, F_OK, 0) == 0)
+			return cg->v1[i];
+	}
+	return -1;
+}
+
 /* How many hierarchies have the directory. */
 static size_t count_dirs(const struct fixture *f, const char *path)
 {
@@ -184,7 +194,7 @@ static void assert_text(int dir_fd, const char *file, const char *want)
 
 static int dir_with(const struct cgroup *cg, const char *v1_file, const char *v2_file)
 {
-	int fd = cgroup_v1_with(cg, v1_file);
+	int fd = v1_with(cg, v1_file);
 
 	if (fd >= 0)
 		return fd;
@@ -246,7 +256,7 @@ static void test_create_join_remove(void **state)
 	cgroup_close(&f->cg);
 	ASSERT_OK(f, cgroup_open(&f->host, f->path + 1, &f->cg, &f->err));
 	assert_int_equal(f->cg.v2, -1);
-	assert_int_equal(cgroup_v1_with(&f->cg, "cgroup.procs"), -1);
+	assert_int_equal(v1_with(&f->cg, "cgroup.procs"), -1);
 }
 
 #define SET(value) { true, value }
@@ -277,7 +287,7 @@ static void test_limits(void **state)
 	ASSERT_OK(f, cgroup_create(plan, &f->host, &f->cg, &f->err));
 	ASSERT_OK(f, cgroup_apply(plan, &f->host, &f->cg, unavailable, f, &f->err));
 	for (size_t i = 0; i < DJ_COUNT(want); i++) {
-		int v1 = cgroup_v1_with(&f->cg, want[i].v1_file);
+		int v1 = v1_with(&f->cg, want[i].v1_file);
 
 		if (v1 >= 0)
 			assert_text(v1, want[i].v1_file, want[i].v1);

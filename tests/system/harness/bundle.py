@@ -52,7 +52,7 @@ _SPEC = {
 }
 
 APPLETS = """cat chmod chown cp dd df echo env false find grep head hostname id ifconfig ip kill ln ls mkdir
-mknod mount mv nc ping ps pwd rm rmdir sed sh sleep stat sync tail tar test touch tr true tty umount
+mknod mount mv nc ping ps pwd readlink rm rmdir sed sh sleep stat sync tail tar test touch tr true tty umount
 uname vi wc wget which whoami yes""".split()
 
 

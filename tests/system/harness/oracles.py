@@ -112,25 +112,20 @@ class Host:
 
     def __init__(self, runtime, canary, state_root, mine):
         self._runtime, self._canary, self._root, self._mine = runtime, canary, state_root, mine
-        self._watched = []
+        self._watched = {}
         self.before = self.look()
 
     def watch(self, *paths):
-        """More files and trees that must stay as they are now."""
-        self._watched.extend(str(p) for p in paths)
-        for path in paths:
-            self.before["canary"].update(tree(path))
+        """More files and trees that must stay as they are now, while the test runs."""
+        self._watched.update({str(path): tree(path) for path in paths})
 
     def settle(self):
         """Takes the present state as the one to keep: after a test changed the host itself."""
         self.before = self.look()
 
     def look(self):
-        files = tree(self._canary)
-        for path in self._watched:
-            files.update(tree(path))
         return {
-            "canary": files,
+            "canary": tree(self._canary),
             "mounts": linux.mountinfo(),
             "sysctls": {path: _read(path) for path in _SYSCTLS},
             "cgroups": cgroups(self._mine),
@@ -161,6 +156,9 @@ class Host:
     def check(self, *ignore):
         """HOST: equal to what it was.  `ignore` names parts that the test changes on purpose."""
         differences = self.differences(*ignore)
+        for path, was in self._watched.items():
+            if tree(path) != was:
+                differences.append(_difference("watched", was, tree(path)))
         assert not differences, "the host changed: " + "; ".join(differences)
 
 
@@ -339,7 +337,8 @@ def _expect_mounts(expect, problems, report, config, hardened):
     root = visible.get("/", {"options": "", "tags": ""})
     if config["root"].get("readonly") or hardened:
         expect("/ read-only", "ro" in root["options"].split(","), True)
-    promised = {"/"}
+    masks = [*config["linux"].get("maskedPaths", []), *config["linux"].get("readonlyPaths", [])]
+    promised = {"/"} | {os.path.normpath("/" + path.lstrip("/")) for path in masks}
     for mount in config["mounts"]:
         point = os.path.normpath(mount["destination"])
         promised.add(point)

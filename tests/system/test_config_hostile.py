@@ -1,0 +1,1014 @@
+"""Hostile configuration and command line: T29-T35, T37, T40, T41, T43-T47 as decisions 31-33 and 41
+amend them."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness import bundle as b
+from harness import linux, oracles
+from harness.runtime import until
+
+
+@pytest.fixture(params=["create", "run"])
+def refuse(request, cells, fail):
+    """Writes config.json (a dict or raw text) and expects FAIL from create and from run."""
+
+    def check(config, *names, kind="prisoner", within=5.0):
+        cell = cells(config if isinstance(config, dict) else b.spec(), kind)
+        if not isinstance(config, dict):
+            cell.bundle.write(config)
+        result = cell.spawn(request.param).wait()
+        return fail(result, *names, cell=cell, within=within)
+
+    return check
+
+
+def raw():
+    return json.dumps(b.spec())
+
+
+def insert(text, at="{"):
+    """The document with `text` put in front of its first key."""
+    return raw().replace(at, at + text, 1)
+
+
+# T29: nesting
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+@pytest.mark.parametrize("text", [
+    "[" * 100_000 + "]" * 100_000,
+    '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "[" * (1 << 20),
+    '{"annotations":' + '{"a":' * 50_000 + "1" + "}" * 50_001,
+], ids=["arrays", "objects", "open", "annotations"])
+def test_t29_nesting(refuse, text):
+    refuse(text)
+
+
+@pytest.mark.refusal
+def test_t29_nesting_in_an_unknown_property(refuse):
+    """Not even where the document would be ignored."""
+    refuse(insert('"x":' + "[" * 100_000 + "]" * 100_000 + ","))
+
+
+# T30: what is not an ordinary file
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind", ["fifo", "zero", "directory", "missing", "sparse", "large", "socket", "empty"])
+def test_t30_odd_files(cells, fail, bound, kind):
+    cell = cells(b.spec())
+    path = cell.bundle.path / "config.json"
+    path.unlink()
+    listener = None
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "zero":
+        os.symlink("/dev/zero", path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "sparse":
+        with open(path, "wb") as file:
+            file.truncate(4 << 30)
+    elif kind == "large":
+        path.write_text('{"annotations":{"a":"' + "x" * (100 << 20) + '"}}')
+    elif kind == "socket":
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+    elif kind == "empty":
+        path.touch()
+    result = cell.create()
+    bound(result, rss_mib=96)
+    fail(result, ("config.json", "config"), cell=cell)
+    if listener:
+        listener.close()
+
+
+def test_t30_a_link_is_read_as_what_it_names(cells, canary, host):
+    """The caller's own link; the target is never written."""
+    cell = cells(b.spec("exit", "0"))
+    path = cell.bundle.path / "config.json"
+    real = cell.bundle.path / "real.json"
+    path.rename(real)
+    path.symlink_to("real.json")
+    assert cell.run().ok
+    host.check()
+
+
+# T31: what is not JSON
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("text", [
+    raw() + "x", raw() + raw(), raw() + "\n{}", "/* c */" + raw(), "// c\n" + raw(), raw().replace('"', "'"),
+    insert('"a":1,,'), raw()[:-1] + ",}", insert('"a":NaN,'), insert('"a":Infinity,'), insert('"a":01,'),
+    insert('"a":-,'), insert('"a":.5,'), insert('"a":1.,'), insert('"a":+1,'), insert('"a":0x10,'),
+    insert('"a":"\t",'), insert('"a":"\n",'), insert('"a":"\\x",'), insert('"a":"\\u12",'), "\ufeff" + raw(),
+    raw()[:-1], raw()[:200], "", "   ", "null", "[]", '"text"', "1", insert("a:1,"), insert('"a" 1,'),
+    insert('"a":tru,'), insert('"a":True,'),
+], ids=lambda text: None)
+def test_t31_not_json(cells, fail, text):
+    cell = cells(b.spec())
+    cell.bundle.write(text)
+    fail(cell.create(), "config.json", cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("text", [raw() + "\n", "\n \t" + raw() + " \r\n"])
+def test_t31_white_space_is_fine(cells, text):
+    cell = cells(b.spec())
+    cell.bundle.write(text)
+    assert cell.run().ok
+
+
+# T32: duplicate keys, and keys that differ by case only
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("at, key, text", [
+    ("{", "ociVersion", '"ociVersion":"1.0.2",'),
+    ('"process": {', "terminal", '"terminal":false,'),
+    ('"process": {', "noNewPrivileges", '"noNewPrivileges":false,'),
+    ('"user": {', "uid", '"uid":0,'),
+    ('"capabilities": {', "bounding", '"bounding":[],'),
+    ('"linux": {', "namespaces", '"namespaces":[],'),
+    ('"linux": {', "maskedPaths", '"maskedPaths":[],'),
+    ('"resources": {', "devices", '"devices":[],'),
+    ('"root": {', "readonly", '"readonly":false,'),
+    ('"process": {', "noNewPrivileges", '"noNewPriv\\u0069leges":false,'),
+    ("{", "x", '"x":1,"x":2,'),
+    ("{", "y", '"x":{"y":1,"y":2},'),
+], ids=lambda value: value if isinstance(value, str) and value.isalpha() else None)
+def test_t32_duplicate_keys(cells, fail, level, at, key, text):
+    """Decision 33: an error everywhere, after escapes are decoded."""
+    cell = cells(b.spec())
+    cell.bundle.write(insert(text, at))
+    fail(cell.create(), key, cell=cell)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("at, text", [
+    ('"process": {', '"NoNewPrivileges":false,'),
+    ('"process": {', '"nonewprivileges":true,'),
+    ('"linux": {', '"MaskedPaths":[],'),
+    ('"linux": {', '"Seccomp":{},'),
+    ('"root": {', '"Readonly":true,'),
+    ("{", '"Process":{},'),
+    ("{", '"LINUX":{},'),
+])
+def test_t32_keys_that_differ_by_case(cells, fail, at, text):
+    """Decision 31: what a sloppier reader would take for the known key."""
+    cell = cells(b.spec())
+    cell.bundle.write(insert(text, at))
+    key = text.split('"')[1]
+    fail(cell.create(), key, cell=cell)
+
+
+# T33: numbers
+
+FIELDS = {
+    "process.user.uid": ("4294967295", "4294967296", "2147483648000", "9223372036854775808", "18446744073709551616",
+                         "-1", "1.5", "1e3", "1e400", "9" * 400, '"0"', "true", "[]"),
+    "process.user.gid": ("4294967295", "4294967296", "-1", "0.5", "1E2", '"0"'),
+    "process.user.umask": ("4294967296", "-1", "1.5", '"022"'),
+    "process.oomScoreAdj": ("2147483648", "-2147483649", "1001", "-1001", "1.5", '"1"'),
+    "process.rlimits.0.soft": ("18446744073709551616", "-1", "1.5", "1e5", '"1024"'),
+    "process.rlimits.0.hard": ("18446744073709551616", "-1", "9" * 400, "{}"),
+    "linux.resources.pids.limit": ("9223372036854775808", "1.5", '"5"', "1e2"),
+    "linux.resources.memory.limit": ("9223372036854775808", "1.5", "18446744073709551615", '"1g"'),
+    "linux.resources.cpu.shares": ("18446744073709551616", "-1", "0.5"),
+    "linux.resources.cpu.quota": ("9223372036854775808", "1.5"),
+    "linux.resources.blockIO.weight": ("65536", "-1", "9", "1001"),
+    "linux.resources.devices.0.major": ("9223372036854775808", "1.5", '"1"'),
+    "linux.uidMappings.0.hostID": ("4294967296", "-1", "1.5"),
+    "linux.uidMappings.0.size": ("4294967296", "-1", "0"),
+    "linux.timeOffsets.monotonic.secs": ("9223372036854775808", "1.5"),
+    "linux.timeOffsets.monotonic.nanosecs": ("4294967296", "1000000000", "-1"),
+    "process.consoleSize.height": ("-1", "18446744073709551616", "1.5"),
+    "process.ioPriority.priority": ("8", "-1", "1.5"),
+    "process.scheduler.nice": ("20", "-21", "1.5"),
+}
+
+
+def _place(config, path, value):
+    """Sets a dotted path; missing objects are made."""
+    keys = path.split(".")
+    node = config
+    for key in keys[:-1]:
+        node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
+    if isinstance(node, list):
+        node[int(keys[-1])] = value
+    else:
+        node[keys[-1]] = value
+
+
+def _numbers():
+    for path, values in FIELDS.items():
+        for value in values:
+            yield pytest.param(path, value, id=f"{path}-{value[:20]}")
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("path, value", _numbers())
+def test_t33_numbers(cells, fail, path, value):
+    """Per-field range; never wrapped, rounded or truncated (B31, B34)."""
+    config = b.spec()
+    if "uidMappings" in path:
+        b.user_namespace(config)
+    if "timeOffsets" in path:
+        b.namespace(config, "time")
+    if "consoleSize" in path:
+        config["process"]["terminal"] = True
+        config["process"]["consoleSize"] = {"height": 1, "width": 1}
+    if "ioPriority" in path:
+        config["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 4}
+    if "scheduler" in path:
+        config["process"]["scheduler"] = {"policy": "SCHED_OTHER", "nice": 0}
+    _place(config, path, "@@")
+    cell = cells(config, "skeleton")
+    cell.bundle.write(json.dumps(config).replace('"@@"', value))
+    name = path.split(".")[-1]
+    fail(cell.run(), (name, path.replace(".0", "[0]")), cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("path, value", [
+    ("process.user.uid", "65535"), ("process.rlimits.0.soft", "1"), ("linux.resources.pids.limit", "-1"),
+    ("process.oomScoreAdj", "1000"), ("linux.resources.memory.limit", "-1"),
+])
+def test_t33_numbers_within_range(cells, path, value):
+    config = b.spec("exit", "0")
+    _place(config, path, int(value))
+    result = cells(config).run()
+    assert result.ok, result
+
+
+def test_t33_negative_zero_is_zero(cells):
+    config = b.spec("exit", "0")
+    _place(config, "process.user.uid", "@@")
+    cell = cells(config)
+    cell.bundle.write(json.dumps(config).replace('"@@"', "-0"))
+    assert cell.run().status in (0, 1)
+
+
+def test_t33_unlimited_as_engines_write_it(inside, can):
+    """Decision 25: 18446744073709551615 is a value podman and Docker send."""
+    config = b.spec()
+    config["process"]["rlimits"] = [{"type": "RLIMIT_CPU", "soft": 2**64 - 1, "hard": 2**64 - 1}]
+    assert inside(config, "report")[0]["rlimits"]["RLIMIT_CPU"] == [-1, -1]
+
+
+# T34, T35: bytes that are no text
+
+STRINGS = ["process.cwd", "process.args.0", "process.env.0", "root.path", "hostname", "mounts.0.destination",
+           "mounts.0.source", "mounts.0.type", "mounts.1.options.0", "linux.maskedPaths.0", "linux.readonlyPaths.0",
+           "linux.cgroupsPath", "linux.namespaces.0.type", "linux.rootfsPropagation", "annotations.a", "ociVersion",
+           "process.capabilities.bounding.0", "process.rlimits.0.type", "process.apparmorProfile",
+           "process.selinuxLabel", "linux.mountLabel"]
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("path", STRINGS)
+@pytest.mark.parametrize("form", [b"\\u0000", b"\0"], ids=["escaped", "raw"])
+def test_t34_nul(cells, fail, path, form):
+    """In every string, and even in a key."""
+    config = b.spec()
+    _place(config, path, "@@")
+    cell = cells(config)
+    cell.bundle.write(json.dumps(config).encode().replace(b"@@", b"/x" + form + b"y"))
+    fail(cell.create(), cell=cell)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("form", [b"\\u0000", b"\0"], ids=["escaped", "raw"])
+def test_t34_nul_in_a_key(cells, fail, form):
+    cell = cells(b.spec())
+    cell.bundle.write(raw().encode().replace(b"{", b'{"pro' + form + b'cess":1,', 1))
+    fail(cell.create(), cell=cell)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("form", [
+    b"\xff", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xc3", b"\\ud800", b"\\udc00\\ud800",
+    b"\x80",
+], ids=["ff", "overlong2", "overlong3", "surrogate", "beyond", "cut", "escaped-lone", "escaped-swapped", "continuation"])
+@pytest.mark.parametrize("path", ["process.args.0", "hostname", "annotations.a"])
+def test_t35_invalid_utf8(cells, fail, path, form):
+    config = b.spec()
+    _place(config, path, "@@")
+    cell = cells(config)
+    cell.bundle.write(json.dumps(config).encode().replace(b"@@", b"/x" + form))
+    fail(cell.create(), cell=cell)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_t35_other_encodings(cells, fail, encoding):
+    cell = cells(b.spec())
+    cell.bundle.write(raw().encode(encoding))
+    fail(cell.create(), cell=cell)
+
+
+@pytest.mark.peer
+def test_t35_valid_text_passes_through(inside):
+    config = b.spec()
+    config["process"]["env"].append("TEXT=grüße \U0001f600")
+    report = inside(config, "report")[0]
+    assert "TEXT=grüße \U0001f600".encode() in [e.encode("latin-1") for e in report["env"]]
+
+
+# T37: unknown words
+
+
+@pytest.mark.parametrize("path", ["process.frobnicate", "linux.frobnicate", "linux.resources.frobnicate",
+                                  "process.capabilities.frobnicate", "frobnicate", "root.frobnicate",
+                                  "hooks.frobnicate", "process.user.frobnicate", "linux.seccomp.frobnicate"])
+def test_t37_unknown_properties_are_ignored(cells, base, level, path):
+    """Decision 31, the specification's MUST: newer engines send new ones; the state lists them."""
+    config = b.spec()
+    if "seccomp" in path:
+        b.seccomp(config, "SCMP_ACT_ALLOW" if level == "none" else "SCMP_ACT_ERRNO",
+                  *([] if level == "none" else [b.rule("execve", "exit_group")]))
+        if level != "none":
+            pytest.skip("the same reader")
+    _place(config, path, {"a": 1} if "seccomp" not in path else 1)
+    config["process"]["args"] = ["/prisoner", "exit", "0"]
+    cell = cells(config)
+    assert cell.create().ok
+    assert path in json.dumps(cell.state()["hardening"])
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("path, value, name", [
+    ("linux.namespaces.0.type", "nonsense", "linux.namespaces[0].type"),
+    ("process.rlimits.0.type", "RLIMIT_NONSENSE", "process.rlimits[0].type"),
+    ("process.rlimits.0.type", "NOFILE", "process.rlimits[0].type"),
+    ("linux.rootfsPropagation", "nonsense", "linux.rootfsPropagation"),
+    ("process.scheduler", {"policy": "SCHED_NONSENSE"}, "process.scheduler"),
+    ("process.scheduler", {"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_NONSENSE"]}, "process.scheduler"),
+    ("process.ioPriority", {"class": "IOPRIO_CLASS_NONSENSE", "priority": 0}, "process.ioPriority"),
+    ("linux.personality", {"domain": "NONSENSE"}, "linux.personality"),
+    ("linux.devices", [{"type": "x", "path": "/dev/x", "major": 1, "minor": 3}], "linux.devices[0].type"),
+    ("linux.resources.devices.0.type", "x", "linux.resources.devices[0].type"),
+    ("linux.resources.devices.0.access", "rwx", "linux.resources.devices[0].access"),
+    ("linux.resources.devices.0.access", "", "linux.resources.devices[0].access"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_NONSENSE"}, "linux.seccomp.defaultAction"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_Z80"]}, "linux.seccomp.architectures[0]"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_NONSENSE"]}, "linux.seccomp.flags[0]"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["read"], "action": "X"}]},
+     "linux.seccomp.syscalls[0].action"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "SCMP_ACT_KILL"}]},
+     "linux.seccomp.syscalls[0].names"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["read"], "action": "SCMP_ACT_KILL", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_X"}]}]},
+     "linux.seccomp.syscalls[0].args[0].op"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["read"], "action": "SCMP_ACT_KILL", "args": [{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}]}]},
+     "linux.seccomp.syscalls[0].args[0].index"),
+    ("linux.seccomp", {}, "linux.seccomp.defaultAction"),
+    ("linux.timeOffsets", {"realtime": {"secs": 1}}, "linux.timeOffsets"),
+    ("ociVersion", "2.0.0", "ociVersion"),
+    ("ociVersion", "0.9", "ociVersion"),
+    ("ociVersion", "one", "ociVersion"),
+], ids=lambda value: value if isinstance(value, str) else None)
+def test_t37_unknown_values_are_errors(cells, fail, path, value, name):
+    """Decision 31: of enumerations."""
+    config = b.spec()
+    if path == "linux.timeOffsets":
+        b.namespace(config, "time")
+    _place(config, path, value)
+    cell = cells(config)
+    fail(cell.create(), name, cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", ["CAP_NONSENSE", "NET_ADMIN", "cap_chown", ""])
+def test_t37_unknown_capabilities_are_not_granted(cells, name, level):
+    """Decision 32: ignored, never granted, recorded; silent, because engines read stderr."""
+    config = b.spec()
+    config["process"]["capabilities"]["bounding"].append(name)
+    result = cells(config).run()
+    assert result.ok, result
+    assert result.err == "" or not name.startswith("CAP_") or "warn" in result.err
+    bounding = int(result.documents()[0]["status"]["CapBnd"], 16)
+    assert bounding == (oracles.mask(["AUDIT_WRITE", "KILL", "NET_BIND_SERVICE"]) if level == "none" else 0)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("version", ["1.0.0", "1.0.2-dev", "1.1.0-rc.1", "1.2.1+dev", "1.99.0"])
+def test_versions(cells, version):
+    """P1: every 1.x."""
+    config = b.spec("exit", "0")
+    config["ociVersion"] = version
+    assert cells(config).run().ok
+
+
+# What the specification requires
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("path, name", [
+    ("ociVersion", "ociVersion"), ("root", "root"), ("root.path", "root.path"), ("process", "process"),
+    ("process.cwd", "process.cwd"), ("process.args", "process.args"), ("linux", "linux"),
+    ("process.user", None),
+])
+def test_required_properties(cells, fail, path, name):
+    config = b.spec()
+    node, keys = config, path.split(".")
+    for key in keys[:-1]:
+        node = node[key]
+    del node[keys[-1]]
+    cell = cells(config)
+    if name is None:  # absent user: both peers take it for root
+        assert cell.create().status in (0, 1)
+    else:
+        fail(cell.create(), name, cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+@pytest.mark.parametrize("change, name", [
+    (lambda c: c["process"].update(args=[]), "process.args"),
+    (lambda c: c["process"].update(args=None), "process.args"),
+    (lambda c: c["process"].update(cwd="relative"), "process.cwd"),
+    (lambda c: c["linux"]["namespaces"].append({"type": "pid"}), "linux.namespaces"),
+    (lambda c: b.namespace(c, "uts", present=False), "hostname"),
+    (lambda c: c["process"]["rlimits"][0].update(soft=2048), "process.rlimits[0]"),
+    (lambda c: c.update(process="text"), "process"),
+    (lambda c: c.update(mounts={}), "mounts"),
+    (lambda c: c["process"].update(env=["A", 1]), "process.env"),
+    (lambda c: c["process"].update(terminal="yes"), "process.terminal"),
+    (lambda c: c["mounts"].append({"type": "tmpfs", "source": "tmpfs"}), "mounts[7]"),
+], ids=["no-args", "null-args", "relative-cwd", "namespace-twice", "hostname-without-uts", "soft-above-hard", "text",
+        "object-for-list", "number-in-list", "text-for-boolean", "no-destination"])
+def test_invalid_documents(refuse, change, name):
+    config = b.spec()
+    change(config)
+    refuse(config, name)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("change, name", [
+    (lambda c: c["process"]["rlimits"].append(dict(c["process"]["rlimits"][0])), "process.rlimits"),
+    (lambda c: (b.namespace(c, "uts", present=False), c.pop("hostname"), c.update(domainname="d")), "domainname"),
+    (lambda c: b.namespace(c, "pid", "relative/path"), "linux.namespaces"),
+    (lambda c: c["mounts"].append({"destination": "", "type": "tmpfs", "source": "tmpfs"}), "mounts[7]"),
+    (lambda c: c["process"].update(env=["NOVALUE"]), "process.env"),
+    (lambda c: c["process"].update(env=["=x"]), "process.env"),
+    (lambda c: c["linux"].update(maskedPaths=["relative"]), "linux.maskedPaths"),
+    (lambda c: c.update(annotations={"": "x"}), "annotations"),
+    (lambda c: c["linux"].update(intelRdt={"closID": "x"}), "linux.intelRdt"),
+    (lambda c: c["linux"].update(memoryPolicy={"mode": "MPOL_BIND", "nodes": "0"}), "linux.memoryPolicy"),
+    (lambda c: c.update(hostname="x" * 65), "hostname"),
+    (lambda c: c["process"].update(apparmorProfile="nonsense"), "process.apparmorProfile"),
+    (lambda c: c["process"].update(selinuxLabel="nonsense"), "process.selinuxLabel"),
+    (lambda c: c["linux"]["namespaces"].remove({"type": "mount"}), "mount"),
+], ids=["rlimit-twice", "domainname-without-uts", "relative-namespace", "empty-destination", "env-without-equals",
+        "env-without-name", "relative-mask", "empty-annotation", "intelRdt", "memoryPolicy", "long-hostname",
+        "apparmor-off", "selinux-off", "masks-without-mount-namespace"])
+def test_invalid_documents_that_runc_accepts(cells, fail, can, change, name, request):
+    config = b.spec()
+    if "apparmor" in request.node.name and can.apparmor or "selinux" in request.node.name and can.selinux:
+        pytest.skip("this host has that LSM: see test_process.py")
+    change(config)
+    cell = cells(config)
+    fail(cell.create(), name, cell=cell)
+
+
+# T40: id maps
+
+MAP = {"containerID": 0, "hostID": 100000, "size": 65536}
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("uid, gid, userns", [
+    ([MAP, MAP], [MAP], True),
+    ([MAP, {"containerID": 1000, "hostID": 300000, "size": 1}], [MAP], True),
+    ([MAP, {"containerID": 70000, "hostID": 100010, "size": 1}], [MAP], True),
+    ([{**MAP, "size": 0}], [MAP], True),
+    ([{"containerID": 4294967295, "hostID": 1, "size": 2}], [MAP], True),
+    ([{"containerID": 0, "hostID": 4294967290, "size": 100}], [MAP], True),
+    ([{"containerID": i, "hostID": 100000 + i, "size": 1} for i in range(341)], [MAP], True),
+    ([], [MAP], True),
+    ([MAP], [], True),
+    ([MAP], [MAP], False),
+    ([{**MAP, "containerID": 1}], [{**MAP, "containerID": 1}], True),
+], ids=["same-twice", "inside-overlap", "outside-overlap", "size-0", "inside-wrap", "outside-wrap", "341-lines",
+        "gid-only", "uid-only", "without-userns", "zero-unmapped-as-user"])
+def test_t40_id_maps(cells, fail, uid, gid, userns):
+    config = b.spec()
+    if userns:
+        b.namespace(config, "user")
+    config["linux"]["uidMappings"], config["linux"]["gidMappings"] = uid, gid
+    cell = cells(config, "skeleton")
+    fail(cell.run(), ("Mappings", "process.user"), cell=cell)
+
+
+def test_t40_container_zero_unmapped(cells):
+    """With another user than 0 this is legal: capabilities are carried over to the stage."""
+    config = b.spec("report")
+    b.namespace(config, "user")
+    for key in ("uidMappings", "gidMappings"):
+        config["linux"][key] = [{"containerID": 1000, "hostID": 101000, "size": 1}]
+    config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    b.mount(config, "/dev/pts", options=["newinstance", "ptmxmode=0666", "mode=620"])
+    result = cells(config, "skeleton").run()
+    assert result.ok, result
+    report = result.documents()[0]
+    assert report["status"]["Uid"].split() == ["1000"] * 4
+    assert int(report["status"]["CapAmb"], 16) == 0 and int(report["status"]["CapInh"], 16) == 0
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+def test_t40_the_user_is_not_mapped(cells, fail):
+    """P19: before anything is made."""
+    config = b.spec()
+    b.user_namespace(config, size=1000)
+    config["process"]["user"] = {"uid": 5000, "gid": 0}
+    cell = cells(config, "skeleton")
+    fail(cell.create(), ("process.user", "5000"), cell=cell)
+
+
+# T41: namespaces by path
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind, path", [
+    ("network", "/proc/self/ns/uts"), ("uts", "/proc/self/ns/net"), ("pid", "/proc/self/ns/mnt"),
+    ("user", "/proc/self/ns/pid"), ("ipc", "/etc/passwd"), ("network", "/nonexistent"), ("network", "/dev/null"),
+    ("network", "{dangling}"), ("uts", "{fifo}"), ("network", "/"), ("network", "proc/self/ns/net"),
+    ("network", ""), ("cgroup", "/proc/self/ns/time"), ("time", "/proc/self/ns/cgroup"), ("mount", "/proc/self/ns/pid"),
+])
+def test_t41_wrong_namespace_paths(cells, fail, work, kind, path):
+    os.symlink("/nowhere", work / "dangling")
+    os.mkfifo(work / "fifo")
+    config = b.spec()
+    path = path.format(dangling=work / "dangling", fifo=work / "fifo")
+    config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != kind]
+    config["linux"]["namespaces"].append({"type": kind, "path": path})
+    cell = cells(config)
+    fail(cell.create(), "linux.namespaces", cell=cell)
+
+
+@pytest.mark.refusal
+def test_t41_the_pid_namespace_of_a_dead_init(cells, fail, work):
+    """Nothing can be forked in it any more."""
+    holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sleep", "60"])
+    try:
+        until(lambda: os.path.exists(f"/proc/{holder.pid}/ns/pid_for_children") and
+              os.readlink(f"/proc/{holder.pid}/ns/pid_for_children") != os.readlink("/proc/self/ns/pid"))
+        target = work / "pidns"
+        target.touch()
+        linux.mount(f"/proc/{holder.pid}/ns/pid_for_children", target, None, linux.MS_BIND)
+    finally:
+        children = linux.descendants(holder.pid)
+        for pid in [*children, holder.pid]:
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+        holder.wait()
+    try:
+        config = b.spec()
+        b.namespace(config, "pid", target)
+        cell = cells(config)
+        fail(cell.create(), ("linux.namespaces", "pid"), cell=cell)
+    finally:
+        linux.umount(target)
+
+
+# T43: sysctls
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("key, value", [
+    ("net.ipv4.ip_forward", "1"), ("net/ipv4/ip_forward", "1"), ("kernel.msgmax", "9000"),
+    ("kernel.shm_rmid_forced", "1"), ("fs.mqueue.msg_max", "20"), ("net.ipv4.conf.lo.forwarding", "1"),
+    ("kernel.domainname", "example"), ("kernel.sem", "300 32000 32 128"),
+])
+def test_t43_sysctls(cells, level, key, value):
+    """P48: in the container's namespaces, and only there."""
+    if level == "hardened" and not key.startswith(("kernel.shm_rmid", "net")):
+        level_skips = "sysctl.safe refuses names off the list at hardened"
+        pytest.skip(level_skips)
+    if level == "hardened" and "forward" in key:
+        pytest.skip("sysctl.safe refuses names off the list at hardened")
+    config = b.spec("read", "/proc/sys/" + key.replace(".", "/"))
+    config["linux"]["sysctl"] = {key: value}
+    result = cells(config).run()
+    assert result.ok, result
+    assert result.out.split() == value.split()
+
+
+@pytest.mark.parametrize("value", ["0 2147483647", "0 0"], ids=["docker", "podman"])
+def test_t43_ping_group_range(cells, level, value):
+    """Decision 12: what engines always send; translated through the gid map and clamped to it."""
+    config = b.spec("read", "/proc/sys/net/ipv4/ping_group_range")
+    config["linux"]["sysctl"] = {"net.ipv4.ping_group_range": value}
+    result = cells(config).run()
+    assert result.ok, result
+    low, high = map(int, result.out.split())
+    assert low == 0 and high == {"0 0": 0, "0 2147483647": 2147483647 if level == "none" else 65535}[value]
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("key, value", [
+    ("kernel.hostname", "x"), ("kernel.core_pattern", "x"), ("kernel.randomize_va_space", "0"),
+    ("vm.overcommit_memory", "1"), ("fs.file-max", "10"), ("net..ipv4", "1"), ("net.ipv4.", "1"), (".net.ipv4", "1"),
+    ("net/../kernel/core_pattern", "x"), ("net.ipv4./../../kernel/core_pattern", "x"), ("kernel/msgmax/../core_pattern", "x"),
+    ("../etc/x", "1"), ("/proc/sys/net/ipv4/ip_forward", "1"), ("", "1"), ("net", "1"), ("net.nonexistent.key", "1"),
+    ("net.ipv4.ip_forward", "1\n2"), ("user.max_user_namespaces", "5"), ("kernel.shm*", "1"), ("kernel.msgmax\n", "1"),
+    ("fs.mqueue/../file-max", "1"), ("kernel.shm_rmid_forced ", "1"), ("net.ipv4.ip_forward=1", "1"),
+])
+def test_t43_refused_sysctls(refuse, key, value):
+    """CVE-2022-0811: every spelling; HOST covers /proc/sys."""
+    config = b.spec()
+    config["linux"]["sysctl"] = {key: value}
+    refuse(config, ("linux.sysctl", "sysctl"))
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind, key", [
+    ("network", "net.ipv4.ip_forward"), ("ipc", "kernel.msgmax"), ("ipc", "fs.mqueue.msg_max"), ("uts", "kernel.domainname"),
+])
+@pytest.mark.parametrize("how", ["absent", "joined"])
+def test_t43_sysctls_of_the_hosts_namespaces(cells, fail, kind, key, how):
+    """Also when the host's namespace is given by path."""
+    config = b.spec()
+    names = {"network": "net"}
+    b.namespace(config, kind, path=f"/proc/self/ns/{names.get(kind, kind)}" if how == "joined" else None,
+                present=how == "joined")
+    if kind == "uts":
+        del config["hostname"]
+    config["linux"]["sysctl"] = {key: "1"}
+    cell = cells(config)
+    fail(cell.create(), ("linux.sysctl", "sysctl"), cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+def test_t43_a_value_the_kernel_refuses(refuse):
+    config = b.spec()
+    config["linux"]["sysctl"] = {"net.ipv4.ip_forward": "nonsense"}
+    refuse(config, ("net.ipv4.ip_forward", "net/ipv4/ip_forward"))
+
+
+# T44: hooks
+
+
+def _hook(kind, path="/bin/sh", script=None, **fields):
+    hook = {"path": path, **fields}
+    if script is not None:
+        hook["args"] = ["sh", "-c", script]
+    return {kind: [hook]}
+
+
+HOOKS_OF_CREATE = ["prestart", "createRuntime", "createContainer"]
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind", HOOKS_OF_CREATE)
+@pytest.mark.parametrize("case", ["relative", "missing", "not-executable", "directory", "empty", "dangling", "fails", "dies"])
+def test_t44_bad_hooks(cells, fail, work, kind, case):
+    (work / "plain").write_text("#!/bin/sh\n")
+    os.symlink("/nowhere", work / "dangling")
+    path = {"relative": "bin/sh", "missing": "/nonexistent/hook", "not-executable": str(work / "plain"),
+            "directory": str(work), "empty": "", "dangling": str(work / "dangling")}.get(case, "/bin/sh")
+    script = {"fails": "exit 7", "dies": "kill -SEGV $$"}.get(case)
+    config = b.spec()
+    config["hooks"] = _hook(kind, path, script)
+    cell = cells(config)
+    line = fail(cell.create(), kind, cell=cell)
+    if case == "fails":
+        assert "7" in line
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("timeout", [0, -1, 1.5, "5", 4294967296])
+def test_t44_bad_timeouts(refuse, timeout):
+    config = b.spec()
+    config["hooks"] = _hook("prestart", script="exit 0", timeout=timeout)
+    refuse(config, "timeout")
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind", HOOKS_OF_CREATE)
+@pytest.mark.parametrize("script", ["sleep 600", "trap '' TERM INT HUP; while :; do sleep 100; done", "sleep 600 & wait"],
+                         ids=["sleeps", "ignores-signals", "has-a-child"])
+def test_t44_a_hook_that_never_ends(cells, fail, kind, script):
+    """J6: killed at its timeout, with everything it started."""
+    config = b.spec()
+    config["hooks"] = _hook(kind, script=script, timeout=1)
+    cell = cells(config)
+    fail(cell.create(), kind, ("time", "timed out"), cell=cell)
+
+
+def test_t44_a_daemon_that_holds_the_pipes(cells, host):
+    """It may stay, but nobody waits for it."""
+    config = b.spec("exit", "0")
+    config["hooks"] = _hook("prestart", script="sleep 3 & exit 0", timeout=2)
+    began = time.monotonic()
+    result = cells(config).run()
+    assert result.ok and time.monotonic() - began < 2.5, result
+    for pid in linux.descendants():
+        if "sleep" in linux.describe(pid):
+            os.kill(pid, 9)
+
+
+@pytest.mark.refusal
+def test_t44_a_hook_that_floods(cells, fail, bound):
+    """The captured output is capped; the error still is one line."""
+    config = b.spec()
+    config["hooks"] = _hook("createRuntime", script="head -c 200000000 /dev/zero | tr '\\0' x; head -c 1000000 /dev/zero >&2; exit 3")
+    cell = cells(config)
+    result = cell.create()
+    bound(result)
+    fail(result, "createRuntime", cell=cell)
+
+
+@pytest.mark.parametrize("script", ["exec 0<&-; exit 0", "exec >&- 2>&-; exit 0", "cat >/dev/null; cat; exit 0"])
+def test_t44_hooks_and_their_streams(cells, script):
+    """J1: many hooks never read their input."""
+    config = b.spec("exit", "0")
+    config["hooks"] = _hook("prestart", script=script, timeout=3)
+    result = cells(config).run()
+    assert result.ok and result.out == "", result
+
+
+def test_t44_hooks_get_nothing_but_their_environment(cells, work):
+    """B30, CVE-2025-23266; decision 22: absent env means a fixed PATH only."""
+    out = work / "env"
+    config = b.spec("exit", "0")
+    config["hooks"] = {
+        "prestart": [{"path": "/usr/bin/env", "args": ["env"], "env": ["ONLY=this"]}],
+        "createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"tr '\\0' '\\n' </proc/self/environ >{out}; ls /proc/self/fd >{out}.fds"]}],
+    }
+    leak = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+    os.set_inheritable(leak, True)
+    cell = cells(config)
+    result = cell.run(env={"SECRET": "1", "PATH": os.environ["PATH"], "LD_PRELOAD": ""}, pass_fds=[leak])
+    os.close(leak)
+    assert result.ok, result
+    assert [line.split("=")[0] for line in out.read_text().splitlines()] == ["PATH"]
+    fds = (work / "env.fds").read_text().split()
+    assert set(fds) <= {"0", "1", "2", "3"}  # 3 is ls reading the directory
+
+
+# T45: resources
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("change, name", [
+    (lambda r: r.update(hugepageLimits=[{"pageSize": "2MB/../../x", "limit": 1}]), "pageSize"),
+    (lambda r: r.update(hugepageLimits=[{"pageSize": "../2MB", "limit": 1}]), "pageSize"),
+    (lambda r: r.update(hugepageLimits=[{"pageSize": "", "limit": 1}]), "pageSize"),
+    (lambda r: r.update(hugepageLimits=[{"pageSize": "3MB", "limit": 1}]), "pageSize"),
+    (lambda r: r.update(hugepageLimits=[{"pageSize": "2MB\n", "limit": 1}]), "pageSize"),
+    (lambda r: r.update(unified={"memory/../x": "1"}), "unified"),
+    (lambda r: r.update(unified={"../cgroup.procs": "1"}), "unified"),
+    (lambda r: r.update(unified={"memory.max\n": "1"}), "unified"),
+    (lambda r: r.update(unified={"": "1"}), "unified"),
+    (lambda r: r.update(unified={"nonsense.max": "1"}), "unified"),
+    (lambda r: r.update(rdma={"../x": {"hcaHandles": 1}}), "rdma"),
+    (lambda r: r.update(rdma={"mlx5_0": {}}), "rdma"),
+    (lambda r: r.update(rdma={"a\nb": {"hcaHandles": 1}}), "rdma"),
+    (lambda r: r.update(cpu={"cpus": "0-99999"}), "cpu"),
+    (lambda r: r.update(cpu={"cpus": "0\n1"}), "cpu"),
+    (lambda r: r.update(cpu={"mems": "77"}), "cpu"),
+    (lambda r: r.update(memory={"limit": 1 << 20, "swap": 1 << 19}), "memory.swap"),
+    (lambda r: r.update(memory={"swap": 1 << 20}), "memory.swap"),
+    (lambda r: r.update(memory={"swappiness": 101}), "swappiness"),
+    (lambda r: r.update(memory={"limit": -2}), "memory.limit"),
+    (lambda r: r.update(cpu={"burst": 100}), "cpu.burst"),
+    (lambda r: r.update(cpu={"period": 1}), "cpu.period"),
+    (lambda r: r.update(cpu={"idle": 2}), "cpu.idle"),
+    (lambda r: r.update(blockIO={"weightDevice": [{"major": 8, "minor": 0}]}), "blockIO"),
+    (lambda r: r.update(blockIO={"weight": 5}), "blockIO.weight"),
+    (lambda r: r.update(network={"classID": 1}), "network"),
+    (lambda r: r.update(devices=[{"allow": True, "type": "c", "access": "rwz"}]), "devices[0].access"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_t45_resources(refuse, can, change, name):
+    """Never a file outside the own cgroup: HOST compares the tree."""
+    config = b.spec()
+    change(config["linux"]["resources"])
+    refuse(config, name)
+
+
+@pytest.mark.refusal
+def test_t45_unified_needs_v2(cells, fail, can):
+    """P85: an error on v1; an unknown controller is an error on v2."""
+    config = b.spec()
+    b.resources(config, unified={"memory.max": "100000000"})
+    if can.v2_memory:
+        pytest.skip("cgroup v2: see test_resources.py")
+    cell = cells(config)
+    fail(cell.create(), "linux.resources.unified", cell=cell)
+
+
+# T46: annotations and cgroupsPath
+
+
+ANNOTATIONS = {
+    "run.oci.seccomp_bpf_data": "AAAA", "run.oci.handler": "krun", "run.oci.hooks.stdout": "/dev/full",
+    "run.oci.hooks.stderr": "/dev/full", "run.oci.systemd.force_cgroup_v1": "/x", "run.oci.systemd.subgroup": "../x",
+    "run.oci.delegate-cgroup": "x", "run.oci.seccomp.receiver": "/dev/null", "run.oci.seccomp.plugins": "/x.so",
+    "run.oci.pidfd_receiver": "/x", "module.wasm.image/variant": "compat", "krun.cpus": "4", "org.criu.config": "/x",
+    "io.kubernetes.cri.container-type": "sandbox", "org.systemd.property.Nonsense": "'x'", "bundle": "/x",
+    "org.donjon.nonsense": "x", "run.oci.mount_context_type": "rootcontext",
+    "org.opencontainers.runc.exec": "x", "io.podman.annotations.privileged": "TRUE",
+}
+
+
+@pytest.mark.peer
+def test_t46_annotations_have_no_effect(cells, base, level):
+    """B36: BASE is the same with all of them at once, and state gives them back."""
+    config = b.spec()
+    config["annotations"] = dict(ANNOTATIONS)
+    if not cells._runtime.is_donjon:
+        del config["annotations"]["org.systemd.property.Nonsense"]
+    config["process"]["args"] = ["/prisoner", *oracles.baseline_args(config)]
+    result = cells(config).run()
+    assert result.ok, result
+    base(result.documents(), config)
+
+
+@pytest.mark.levels("hardened")
+@pytest.mark.parametrize("level_wanted", ["none", "baseline", "restricted"])
+def test_t46_an_annotation_never_lowers_the_level(cells, rt, level, level_wanted):
+    config = b.spec("sleep")
+    config["annotations"] = {"org.donjon.level": level_wanted}
+    cell = cells(config)
+    result = cell.create()
+    assert not result.ok or "hardened" in json.dumps(cell.state()["hardening"])
+
+
+def test_t46_an_annotation_may_raise_the_level(cells, runtime):
+    config = b.spec("report")
+    config["annotations"] = {"org.donjon.level": "hardened"}
+    result = cells(config, runtime=runtime.at("none")).run()
+    assert result.ok and result.documents()[0]["status"]["Seccomp"] == "2", result
+
+
+@pytest.mark.refusal
+def test_t46_an_annotation_does_not_override(cells, fail, runtime):
+    """Unless the policy file says that it may."""
+    rt = runtime.at("hardened")
+    config = b.spec()
+    b.namespace(config, "network", present=False)
+    config["annotations"] = {"org.donjon.override.ns.net": "host:please"}
+    cell = cells(config, runtime=rt)
+    fail(cell.create(), "ns.net", cell=cell, runtime=rt)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("path", ["../escape", "/a/../../escape", "a\nb", "/a/../b", "..", "/..", "x" * 5000])
+def test_t46_cgroups_path(cells, fail, path):
+    config = b.spec()
+    config["linux"]["cgroupsPath"] = path
+    cell = cells(config)
+    fail(cell.create(), "linux.cgroupsPath", cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("path", ["/{}/deep/er", "{}", "//{}//x", "/{}"])
+def test_t46_cgroups_paths_that_are_fine(cells, host, path):
+    """P59."""
+    config = b.spec("sleep")
+    cell = cells(config)
+    name = cell.id
+    config["linux"]["cgroupsPath"] = path.format(name)
+    cell.bundle.write()
+    assert cell.create().ok
+    with open(f"/proc/{cell.pid}/cgroup") as lines:
+        paths = [line.strip().split(":", 2)[2] for line in lines]
+    wanted = "/" + os.path.normpath(path.format(name).lstrip("/"))
+    assert any(p.endswith(wanted) for p in paths), paths
+    cell.delete("--force")
+    leftovers = [p for p in oracles.cgroups(name)]
+    for directory in sorted(leftovers, reverse=True):  # parents made for it are the peers' habit
+        os.rmdir(directory)
+
+
+@pytest.mark.refusal
+def test_t46_the_cgroup_of_another_container(cells, fail):
+    """2.1: two containers in one cgroup share limits and kill each other."""
+    first = cells(b.spec("sleep"))
+    first.bundle.config["linux"]["cgroupsPath"] = f"/{first.id}-shared"
+    first.bundle.write()
+    assert first.create().ok
+    second = cells(b.spec("sleep"))
+    second.bundle.config["linux"]["cgroupsPath"] = f"/{first.id}-shared"
+    second.bundle.write()
+    result = second.create()
+    assert result.status == 1 and result.err and second.status() == "missing", result
+    assert first.status() == "created"
+
+
+# T47: ids and paths of the command line
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("id", [
+    ".", "..", "", "a/b", "/abs", "../up", "x" * 300, "new\nline", "esc\033[1m", "blank blank", ".hidden", "-x", "+x",
+    "ünïcode", "a\\b", "a:b", "%n%s\0"[:-1] + "!", "*",
+], ids=lambda id: repr(id)[:12])
+def test_t47_ids(rt, cells, fail, id):
+    bundle = cells.bundle()
+    line = fail(rt.call("create", "--bundle", bundle.path, "--", id))
+    assert "\033" not in line
+    for verb in ("state", "start", "kill", "delete"):
+        assert rt.call(verb, "--", id).status == 1
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("suffix", ["a", "A-Z_+.", ".dots..", "-x", "0" * 200])
+def test_t47_valid_ids(cells, suffix):
+    cell = cells(b.spec("exit", "0"))
+    cell.id += suffix
+    assert cell.run().ok
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("id", [".", "..", "a/../../x"])
+def test_t47_ids_never_leave_the_root(rt, id, canary):
+    """Neither found nor removed."""
+    result = rt.at(rt.level, "--root", str(canary)).call("delete", "--force", "--", id)
+    assert result.status in (0, 1) and (result.status == 1 and result.err or id == "a/../../x")
+
+
+@pytest.mark.parametrize("target", ["link", "fifo", "directory", "device"])
+@pytest.mark.parametrize("flag", ["--pid-file", "--log"])
+def test_t47_files_of_the_command_line(cells, rt, canary, host, work, flag, target):
+    """No truncation of a foreign file through a link; no hang on a FIFO."""
+    path = work / "odd"
+    if target == "link":
+        os.symlink(canary / "core", path)
+    elif target == "fifo":
+        os.mkfifo(path)
+    elif target == "directory":
+        path.mkdir()
+    else:
+        os.mknod(path, 0o666 | 0o020000, os.makedev(1, 3))
+    cell = cells(b.spec("sleep"))
+    if flag == "--log":
+        cell.runtime = rt.at(rt.level, "--log", str(path))
+        result = cell.create(timeout=6)
+    else:
+        result = cell.create(flag, path, timeout=6)
+    assert result.status in (0, 1)
+    if flag == "--pid-file":
+        host.check("cgroups", "processes", "state root")
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("bundle", ["/nonexistent", "/etc/passwd", "/dev/null", ""])
+def test_t47_bundles(rt, fail, bundle):
+    fail(rt.call("create", "--bundle", bundle, "dt-bundle"), (bundle or "bundle",))
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("root", ["/", "/dev/null", "/etc/passwd/x", "/proc/self"])
+def test_t47_roots(runtime, cells, fail, root):
+    bundle = cells.bundle()
+    rt = runtime.at(runtime.level, "--root", root)
+    result = rt.call("create", "--bundle", bundle.path, "dt-root")
+    fail(result, root)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("form", ["missing", "long"])
+def test_t47_console_sockets(cells, fail, work, form):
+    config = b.spec()
+    config["process"]["terminal"] = True
+    cell = cells(config)
+    path = work / ("x" * 200) / "socket" if form == "long" else work / "socket"
+    fail(cell.create("--console-socket", path), cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+def test_a_terminal_needs_a_console_socket(cells, fail):
+    """M8."""
+    config = b.spec()
+    config["process"]["terminal"] = True
+    cell = cells(config)
+    fail(cell.create(), "cannot allocate tty if the runtime will detach without setting console socket", cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+def test_a_console_socket_needs_a_terminal(cells, fail, work):
+    """F15, as runc."""
+    cell = cells(b.spec())
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(work / "socket"))
+        listener.listen()
+        fail(cell.create("--console-socket", work / "socket"), "console", cell=cell)

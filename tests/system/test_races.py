@@ -1,0 +1,63 @@
+"""T22: many callers, one id."""
+
+import pytest
+
+from harness import bundle as b
+from harness.runtime import Cell, until
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_t22_parallel_creates_of_one_id(cells, rt, clean, level, verb):
+    """Exactly one wins; the losers leave nothing and do not disturb it."""
+    winner = cells(b.spec("sleep"))
+    rivals = [Cell(rt, winner.bundle, winner.id) for _ in range(32)]
+    commands = [r.spawn(verb, *(["--detach"] if verb == "run" else [])) for r in rivals]
+    results = [c.wait() for c in commands]
+    won = [r for r in results if r.ok]
+    assert len(won) == 1, [str(r) for r in results]
+    if rt.is_donjon:
+        texts = {r.err.strip() for r in results if not r.ok}
+        assert all("container with given ID already exists" in t for t in texts), texts
+    until(lambda: winner.status() == ("created" if verb == "create" else "running"))
+    clean(winner)
+
+
+def test_parallel_lifecycles_do_not_mix(cells, rt):
+    """Eight containers at once, each with its own output and status."""
+    several = [cells(b.spec("exit", 10 + i)) for i in range(8)]
+    processes = [c.spawn("run") for c in several]
+    assert [p.wait().status for p in processes] == list(range(10, 18))
+
+
+def test_delete_and_start_at_once(cells, rt):
+    """Whoever comes second gets a clean error; nothing is left either way."""
+    for _ in range(10):
+        cell = cells.created(b.spec("sleep"))
+        start = rt.spawn("start", cell.id)
+        delete = rt.spawn("delete", "--force", cell.id)
+        assert start.wait().status in (0, 1) and delete.wait().status == 0
+        assert cell.status() == "missing"
+
+
+def test_parallel_deletes(cells, rt):
+    for _ in range(5):
+        cell = cells.created(b.spec("sleep"))
+        results = [p.wait() for p in [rt.spawn("delete", "--force", cell.id) for _ in range(4)]]
+        assert all(r.ok for r in results), [str(r) for r in results]
+        assert cell.status() == "missing"
+
+
+@pytest.mark.levels("hardened")
+def test_id_ranges_are_private(cells, rt, level):
+    """Decision 19: no two live containers share host ids, and a range is free after delete."""
+    several = [cells(b.spec("sleep")) for _ in range(6)]
+    processes = [c.spawn("create") for c in several]
+    assert all(p.wait().ok for p in processes)
+    ranges = []
+    for cell in several:
+        with open(f"/proc/{cell.pid}/uid_map") as lines:
+            inside, outside, size = map(int, lines.readline().split())
+        assert (inside, size) == (0, 65536) and outside % 65536 == 0 and 0x70000000 <= outside < 0x7FFF0000
+        ranges.append(outside)
+    assert len(set(ranges)) == len(ranges)

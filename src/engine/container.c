@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { LOCK_STEP_MS = 20, LOCK_WAIT_MS = 10 * 1000 };
+
 int observer_init(struct observer *observer, struct donjon_error *err)
 {
 	observer->has_host = false;
@@ -57,6 +59,27 @@ int container_open(const struct donjon_runtime *runtime, const char *id, struct 
 	if (container_enter(runtime, id, out, err) < 0)
 		return -1;
 	return container_read(out, id, err);
+}
+
+static bool is_in_hooks(struct container *container, const char *id)
+{
+	struct donjon_error not_yet = { 0 };
+
+	return container_read(container, id, &not_yet) == 0 && container->record.creating &&
+	       container->record.pid != 0;
+}
+
+int container_lock(struct container *container, const char *id, struct donjon_error *err)
+{
+	for (unsigned waited = 0;; waited += LOCK_STEP_MS) {
+		if (store_lock(container->dir, LOCK_STEP_MS, err) == 0)
+			return container_read(container, id, err);
+		if (err->code != DONJON_E_STATUS || waited >= LOCK_WAIT_MS)
+			return -1;
+		dj_error_clear(err);
+		if (is_in_hooks(container, id))
+			return 0;
+	}
 }
 
 void container_close(struct container *container)

@@ -33,6 +33,9 @@ int container_open(const struct donjon_runtime *runtime, const char *id, struct 
 int container_enter(const struct donjon_runtime *runtime, const char *id, struct container *out,
 		    struct donjon_error *err);
 int container_read(struct container *container, const char *id, struct donjon_error *err);
+/* Takes the lock and reads the record.  Where another process is creating the container and runs its
+ * hooks, which may take any time, the record is read without the lock: its status is "creating". */
+int container_lock(struct container *container, const char *id, struct donjon_error *err);
 void container_close(struct container *container);
 
 /* Never says that a process is alive which is not the recorded one (B19). */

@@ -51,6 +51,8 @@ int creation_begin(struct creation *c, const struct donjon_runtime *runtime, str
 		.cgroup = CGROUP_EMPTY,
 		.launch = LAUNCH_EMPTY,
 	};
+	c->record.id = dj_arena_strdup(&draft->arena, draft->id);
+	c->record.cgroup_path = dj_arena_strdup(&draft->arena, "");
 	if (runtime_open_store(runtime, true, &c->store, err) < 0)
 		return -1;
 	c->dir = store_reserve(&c->store, draft->id, err);
@@ -105,7 +107,6 @@ static int fill_record(struct creation *c, struct donjon_error *err)
 
 	if (proc_boot_id(boot_id, err) < 0)
 		return -1;
-	r->id = dj_arena_strdup(&draft->arena, draft->id);
 	r->bundle = draft->bundle;
 	r->rootfs = draft->rootfs;
 	r->oci_version = draft->spec.oci_version;
@@ -113,7 +114,6 @@ static int fill_record(struct creation *c, struct donjon_error *err)
 	r->boot_id = dj_arena_strdup(&draft->arena, boot_id);
 	r->owner = draft->host.euid;
 	r->creating = true;
-	r->cgroup_path = dj_arena_strdup(&draft->arena, "");
 	r->cgroup_manager = c->runtime->cgroup_manager;
 	r->private_pid_ns = has_own_pid_namespace(draft->plan);
 	r->poststart_hooks = draft->spec.hooks[OCI_HOOK_POSTSTART].n > 0;
@@ -312,16 +312,11 @@ void creation_undo(struct creation *c)
 	struct donjon_error why = { 0 };
 
 	end_process(c, &why);
-	if (c->dir >= 0) {
-		/* Failed before the record was filled: the id is all there is. */
-		if (!c->record.id)
-			c->record.id = dj_arena_strdup(&c->draft->arena, c->draft->id);
-		if (!c->record.cgroup_path)
-			c->record.cgroup_path = dj_arena_strdup(&c->draft->arena, "");
-		dj_error_clear(&why);
-		(void)destroy(&remains, &why);
-	}
-	if (why.code != DONJON_OK)
+	dj_error_clear(&why);
+	/* `delete --force` may have been quicker: then the name, and the cgroup of that name, may be a
+	 * new container's. */
+	if (c->dir >= 0 && store_is_entry(&c->store, c->draft->id, c->dir) &&
+	    destroy(&remains, &why) < 0)
 		log_debug("container %s: %s", c->draft->id, why.text);
 	creation_done(c);
 }

@@ -8,7 +8,7 @@
 
 #include <signal.h>
 
-enum { KILL_WAIT_MS = 10 * 1000, LOCK_WAIT_MS = 10 * 1000 };
+enum { KILL_WAIT_MS = 10 * 1000 };
 
 static bool may_delete(enum store_status status, bool force)
 {
@@ -48,7 +48,7 @@ static int remove_it(struct container *c, struct donjon_error *err)
 		if (!remains.host)
 			return -1;
 	}
-	if (c->record.poststop_hooks && hooks_load(c->dir, &c->arena, &plan, &no_hooks) < 0)
+	if (c->record.poststop_hooks && hooks_load(c->dir, &c->record, &c->arena, &plan, &no_hooks) < 0)
 		log_warning("poststop hooks are lost: %s", no_hooks.text);
 	remains.hooks = plan;
 	return destroy(&remains, err);
@@ -77,12 +77,13 @@ static int delete_unreadable(struct container *c, const char *id, struct donjon_
 
 static int delete_entered(struct container *c, const char *id, bool force, struct donjon_error *err)
 {
-	if (store_lock(c->dir, LOCK_WAIT_MS, err) < 0) {
-		if (!force || err->code != DONJON_E_STATUS)
-			return -1;
-		dj_error_clear(err); /* a create or start that hangs is what --force is for */
+	int r = container_lock(c, id, err);
+
+	if (r < 0 && force && err->code == DONJON_E_STATUS) {
+		dj_error_clear(err); /* a start that hangs is what --force is for */
+		r = container_read(c, id, err);
 	}
-	if (container_read(c, id, err) == 0)
+	if (r == 0)
 		return delete_read(c, force, err);
 	return force ? delete_unreadable(c, id, err) : -1;
 }

@@ -41,10 +41,13 @@ void hooks_poststop(const struct dj_plan *plan, const struct store_record *recor
 	}
 }
 
-int hooks_load(int state_dir, struct dj_arena *arena, struct dj_plan **out, struct donjon_error *err)
+int hooks_load(int state_dir, const struct store_record *record, struct dj_arena *arena,
+	       struct dj_plan **out, struct donjon_error *err)
 {
 	struct oci_spec spec = { 0 };
-	const struct plan_input input = { .spec = &spec };
+	const struct plan_input input = {
+		.id = record->id, .bundle = record->bundle, .rootfs = record->rootfs, .spec = &spec,
+	};
 	struct policy_result unused = { 0 };
 	struct plan_block block;
 	dj_auto_free char *text = NULL;

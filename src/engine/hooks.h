@@ -16,6 +16,7 @@ void hooks_poststop(const struct dj_plan *plan, const struct store_record *recor
 
 /* For containers made by an earlier command: a plan that holds only the hooks of the configuration
  * kept at create (S15). */
-int hooks_load(int state_dir, struct dj_arena *arena, struct dj_plan **out, struct donjon_error *err);
+int hooks_load(int state_dir, const struct store_record *record, struct dj_arena *arena,
+	       struct dj_plan **out, struct donjon_error *err);
 
 #endif

@@ -56,11 +56,10 @@ static int kill_init(const struct container *c, int pidfd, int sig, struct donjo
 static int kill_container(struct container *c, int sig, bool all, struct donjon_error *err)
 {
 	bool has_cgroup = c->record.cgroup_path[0] != '\0';
-	dj_auto_close int pidfd = -1;
+	dj_auto_close int pidfd = container_pidfd(c);
 
-	if (c->record.creating && c->record.pid == 0)
+	if (c->record.creating && (pidfd >= 0 || c->record.pid == 0))
 		return dj_fail(err, DONJON_E_STATUS, "container %s is being created", c->record.id);
-	pidfd = container_pidfd(c);
 	if (all && has_cgroup)
 		return kill_all(c, sig, err); /* nobody left is success (C6) */
 	if (pidfd < 0)

@@ -22,11 +22,14 @@ static const struct donjon_create_options run_options = {
 	.no_subreaper = true,
 };
 
-static const char *new_id(struct dj_arena *arena)
+static const char *new_id(struct dj_arena *arena, struct donjon_error *err)
 {
-	uint64_t number = 0;
+	uint64_t number;
 
-	(void)getrandom(&number, sizeof(number), 0); /* a clash is only EXISTS */
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number)) {
+		(void)dj_fail_os(err, errno, "make a name for the sandbox");
+		return NULL;
+	}
 	return dj_arena_printf(arena, "sandbox-%016llx", (unsigned long long)number);
 }
 
@@ -65,7 +68,9 @@ int sandbox_make_root(int state_dir, struct donjon_error *err)
 static int load(struct draft *draft, const struct donjon_runtime *runtime,
 		const struct donjon_sandbox_options *o, struct donjon_error *err)
 {
-	draft->id = new_id(&draft->arena);
+	draft->id = new_id(&draft->arena, err);
+	if (!draft->id)
+		return -1;
 	draft->bundle = dj_arena_printf(&draft->arena, "%s/%s", runtime_root(runtime, &draft->arena),
 					draft->id);
 	draft->rootfs = o->root ? draft_absolute(draft, NULL, o->root, err) :

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "launch/launch.h"
 
-enum { LOCK_WAIT_MS = 10 * 1000, KILL_WAIT_MS = 10 * 1000 };
+enum { KILL_WAIT_MS = 10 * 1000 };
 
 static int check_status(enum store_status status, struct donjon_error *err)
 {
@@ -43,7 +43,7 @@ static int run_poststart(struct container *c, int pidfd, struct donjon_error *er
 
 	if (!c->record.poststart_hooks)
 		return 0;
-	if (hooks_load(c->dir, &c->arena, &plan, err) == 0 &&
+	if (hooks_load(c->dir, &c->record, &c->arena, &plan, err) == 0 &&
 	    hooks_run(plan, OCI_HOOK_POSTSTART, &c->record, STORE_RUNNING, err) == 0)
 		return 0;
 	destroy_failed(c, pidfd, plan);
@@ -72,9 +72,7 @@ int donjon_container_start(struct donjon_runtime *runtime, const char *id, struc
 	int r = container_enter(runtime, id, &c, err);
 
 	if (r == 0)
-		r = store_lock(c.dir, LOCK_WAIT_MS, err);
-	if (r == 0)
-		r = container_read(&c, id, err);
+		r = container_lock(&c, id, err);
 	if (r == 0)
 		r = start(&c, err);
 	container_close(&c);

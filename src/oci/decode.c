@@ -478,7 +478,7 @@ const struct oci_list oci_id_map_list = { &id_map_item, sizeof(struct oci_id_map
 /* ---- whole documents ---- */
 
 struct document {
-	const char *name; /* first step of every path, or NULL */
+	const char *path[2]; /* where the document has its place in config.json */
 	const struct oci_object *object;
 	uint64_t capabilities;
 	bool is_profile;
@@ -487,10 +487,10 @@ struct document {
 static int read_document(struct oci_decoder *d, const struct json_value *value,
 			 const struct document *document, void *to)
 {
-	struct oci_step step;
+	struct oci_step steps[DJ_COUNT(document->path)];
 
-	if (document->name)
-		oci_enter(d, &step, document->name, 0);
+	for (size_t i = 0; i < DJ_COUNT(document->path) && document->path[i]; i++)
+		oci_enter(d, &steps[i], document->path[i], 0);
 	if (document->is_profile)
 		return oci_read_profile(d, value, document->capabilities, to);
 	return oci_read_members(d, value, document->object, to);
@@ -540,8 +540,9 @@ int oci_decode_process(const char *text, size_t size, struct dj_arena *arena,
 	struct oci_decoder d = { .arena = arena, .err = err };
 	struct oci_process out = { .set = true };
 
-	if (decode_document(text, size, &(struct document){ "process", &oci_process_object, 0, false },
-			    &d, &out) < 0)
+	if (decode_document(text, size,
+			    &(struct document){ { "process" }, .object = &oci_process_object }, &d,
+			    &out) < 0)
 		return -1;
 	out.capabilities.unknown = d.unknown_caps;
 	*process = out;
@@ -555,7 +556,8 @@ int oci_decode_resources(const char *text, size_t size, struct dj_arena *arena,
 	struct oci_resources out = { 0 };
 
 	if (decode_document(text, size,
-			    &(struct document){ "linux.resources", &oci_resources_object, 0, false },
+			    &(struct document){ { "linux", "resources" },
+						.object = &oci_resources_object },
 			    &d, &out) < 0)
 		return -1;
 	*resources = out;

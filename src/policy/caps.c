@@ -1,8 +1,8 @@
 /* Capabilities: what engines add to every container goes, what a person asked for is refused
  * (hardening-checks.md §3.2, decisions 6, 13, 20). */
+#include "wrap/caps.h"
 #include "base/cleanup.h"
 #include "policy/harden.h"
-#include "wrap/caps.h"
 
 #include <linux/capability.h>
 #include <stdio.h>
@@ -10,16 +10,16 @@
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 
 /* What Docker and containerd give to a container nobody said anything about. */
-static const uint64_t engine_default =
-	CAP(AUDIT_WRITE) | CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) |
-	CAP(MKNOD) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SETFCAP) | CAP(SETGID) |
-	CAP(SETPCAP) | CAP(SETUID) | CAP(SYS_CHROOT);
+static const uint64_t engine_default = CAP(AUDIT_WRITE) | CAP(CHOWN) | CAP(DAC_OVERRIDE) |
+                                       CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | CAP(MKNOD) |
+                                       CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SETFCAP) |
+                                       CAP(SETGID) | CAP(SETPCAP) | CAP(SETUID) | CAP(SYS_CHROOT);
 
 /* Each of these leads to the host, or lifts what was mounted over something (checks §3.2). */
-static const uint64_t escape_class =
-	CAP(SYS_ADMIN) | CAP(SYS_MODULE) | CAP(SYS_PTRACE) | CAP(SYS_RAWIO) | CAP(DAC_READ_SEARCH) |
-	CAP(BPF) | CAP(PERFMON) | CAP(SYS_BOOT) | CAP(MAC_ADMIN) | CAP(MAC_OVERRIDE) |
-	CAP(CHECKPOINT_RESTORE);
+static const uint64_t escape_class = CAP(SYS_ADMIN) | CAP(SYS_MODULE) | CAP(SYS_PTRACE) |
+                                     CAP(SYS_RAWIO) | CAP(DAC_READ_SEARCH) | CAP(BPF) |
+                                     CAP(PERFMON) | CAP(SYS_BOOT) | CAP(MAC_ADMIN) |
+                                     CAP(MAC_OVERRIDE) | CAP(CHECKPOINT_RESTORE);
 
 enum { PRIVILEGED_MIN = 38 };
 
@@ -68,7 +68,7 @@ static void trim(struct harden *h, const char *name, uint64_t *set, uint64_t kep
 	*set &= kept;
 	if (*set != before)
 		harden_changed(h, harden_pointer(h, "/process/capabilities/", name),
-			       cap_list(h, before), cap_list(h, *set));
+		               cap_list(h, before), cap_list(h, *set));
 }
 
 void harden_caps_privileged(struct harden *h)
@@ -78,8 +78,8 @@ void harden_caps_privileged(struct harden *h)
 	h->privileged = __builtin_popcountll(bounding) >= PRIVILEGED_MIN;
 	if (h->privileged)
 		harden_refused(h, "/process/capabilities/bounding",
-			       "holds (nearly) every capability: this is a privileged container",
-			       "run it at policy level none or with another runtime", NULL);
+		               "holds (nearly) every capability: this is a privileged container",
+		               "run it at policy level none or with another runtime", NULL);
 }
 
 /* The right to low ports that went with the capability comes back as a setting of the network
@@ -109,9 +109,9 @@ void harden_caps_bounding(struct harden *h)
 
 	if (asked && !h->privileged)
 		harden_refused(h, "/process/capabilities",
-			       harden_text(h, "asks for %s", cap_list(h, asked)),
-			       "no capability beyond those engines add by themselves",
-			       cap_list(h, asked));
+		               harden_text(h, "asks for %s", cap_list(h, asked)),
+		               "no capability beyond those engines add by themselves",
+		               cap_list(h, asked));
 	trim(h, "bounding", &c->bounding, kept);
 }
 
@@ -138,6 +138,9 @@ void harden_caps_escape(struct harden *h)
 	uint64_t left = all_sets(&h->spec->process.capabilities) & escape_class;
 
 	if (left)
-		harden_noted(h, harden_text(h, "%s granted by override: read-only mounts and masks are "
-					       "advisory against it", cap_list(h, left)));
+		harden_noted(h,
+		             harden_text(h,
+		                         "%s granted by override: read-only mounts and masks are "
+		                         "advisory against it",
+		                         cap_list(h, left)));
 }

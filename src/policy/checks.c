@@ -7,11 +7,11 @@
 /* clang-format off */
 static const struct policy_check checks[] = {
 	{ "user.nonroot", "no process runs as uid 0 inside the container", POLICY_HIGH, 80 },
-	{ "user.uid-range", "uid is high enough not to collide with a host account", POLICY_LOW, 15 },
+	{ "user.uid-range", "uid is too high to collide with a host account", POLICY_LOW, 15 },
 	{ "user.groups", "no gid 0, no privileged supplementary group", POLICY_MEDIUM, 20 },
 	{ "nnp.set", "no_new_privs on every thread", POLICY_HIGH, 60 },
 	{ "userns.private", "own user namespace", POLICY_HIGH, 60 },
-	{ "userns.map", "inside ids map to unprivileged, non-overlapping host ids", POLICY_CRITICAL, 60 },
+	{ "userns.map", "inside ids map to unprivileged host ids of their own", POLICY_CRITICAL, 60 },
 	{ "userns.nested", "workload cannot create user namespaces", POLICY_HIGH, 40 },
 	{ "caps.privileged", "not a privileged container", POLICY_CRITICAL, 100 },
 	{ "caps.bounding", "bounding set empty", POLICY_HIGH, 60 },

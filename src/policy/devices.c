@@ -12,8 +12,9 @@ static const struct {
 	const char *path;
 	int64_t major, minor;
 } defaults[] = {
-	{ "/dev/null", 1, 3 },    { "/dev/zero", 1, 5 }, { "/dev/full", 1, 7 },    { "/dev/random", 1, 8 },
-	{ "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },  { "/dev/console", 5, 1 }, { "/dev/ptmx", 5, 2 },
+	{ "/dev/null", 1, 3 },    { "/dev/zero", 1, 5 },    { "/dev/full", 1, 7 },
+	{ "/dev/random", 1, 8 },  { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
+	{ "/dev/console", 5, 1 }, { "/dev/ptmx", 5, 2 },
 };
 
 enum {
@@ -29,11 +30,12 @@ bool device_path_is_default(const char *path)
 	return false;
 }
 
-bool device_is_default(const char *path, char type, int64_t major, int64_t minor)
+static bool device_is_default(const char *path, char type, int64_t major, int64_t minor)
 {
 	for (size_t i = 0; i < DJ_COUNT(defaults); i++)
 		if (strcmp(defaults[i].path, path) == 0)
-			return type == 'c' && defaults[i].major == major && defaults[i].minor == minor;
+			return type == 'c' && defaults[i].major == major &&
+			       defaults[i].minor == minor;
 	return false;
 }
 
@@ -42,14 +44,15 @@ static void judge_node(struct harden *h, const char *pointer, const struct oci_d
 	char path[PATH_MAX];
 
 	if (path_clean(device->path, path, sizeof(path)) < 0 || !path_has_prefix(path, "/dev"))
-		harden_refused(h, pointer, harden_text(h, "asks for a device node at %s", device->path),
-			       "no device node outside /dev", NULL);
-	else if (!device_is_default(path, device->type, device->major, device->minor) &&
-		 !overridden_path(h, path))
 		harden_refused(h, pointer,
-			       harden_text(h, "asks for %s (%c %lld:%lld)", path, device->type,
-					   (long long)device->major, (long long)device->minor),
-			       "the default device nodes", path);
+		               harden_text(h, "asks for a device node at %s", device->path),
+		               "no device node outside /dev", NULL);
+	else if (!device_is_default(path, device->type, device->major, device->minor) &&
+	         !overridden_path(h, path))
+		harden_refused(h, pointer,
+		               harden_text(h, "asks for %s (%c %lld:%lld)", path, device->type,
+		                           (long long)device->major, (long long)device->minor),
+		               "the default device nodes", path);
 }
 
 /* Rootless engines bind nodes instead of listing them. */
@@ -59,8 +62,8 @@ static void judge_bound_node(struct harden *h, size_t index)
 
 	if (!device_path_is_default(path) && !overridden_path(h, path))
 		harden_refused(h, mount_pointer(h, index, "source"),
-			       harden_text(h, "binds the device node %s", path),
-			       "the default device nodes", path);
+		               harden_text(h, "binds the device node %s", path),
+		               "the default device nodes", path);
 }
 
 void harden_device_nodes(struct harden *h)
@@ -69,7 +72,8 @@ void harden_device_nodes(struct harden *h)
 	if (h->privileged)
 		return;
 	for (size_t i = 0; i < h->spec->linux.devices.n; i++)
-		judge_node(h, harden_text(h, "/linux/devices/%zu", i), &h->spec->linux.devices.v[i]);
+		judge_node(h, harden_text(h, "/linux/devices/%zu", i),
+		           &h->spec->linux.devices.v[i]);
 	for (size_t i = 0; i < h->spec->mounts.n; i++)
 		if (mount_is_device(h, i))
 			judge_bound_node(h, i);
@@ -139,8 +143,8 @@ static bool keep_rule(struct harden *h, size_t index, struct oci_device_rule *ru
 		return rule->read || rule->write;
 	if (!h->privileged && !is_engine_habit(&h->spec->linux.resources.devices.v[index]))
 		harden_refused(h, harden_text(h, "/linux/resources/devices/%zu", index),
-			       harden_text(h, "allows %s", text), "the default devices",
-			       rule->major < 0 ? NULL : text);
+		               harden_text(h, "allows %s", text), "the default devices",
+		               rule->major < 0 ? NULL : text);
 	return false;
 }
 
@@ -152,8 +156,12 @@ void harden_device_rules(struct harden *h)
 	size_t n = 0;
 
 	if (changed)
-		kept[n++] = (struct oci_device_rule){ .type = 'a', .major = -1, .minor = -1,
-						      .read = true, .write = true, .mknod = true };
+		kept[n++] = (struct oci_device_rule){ .type = 'a',
+			                              .major = -1,
+			                              .minor = -1,
+			                              .read = true,
+			                              .write = true,
+			                              .mknod = true };
 	for (size_t i = 0; i < r->devices.n; i++) {
 		struct oci_device_rule rule = r->devices.v[i];
 
@@ -163,8 +171,9 @@ void harden_device_rules(struct harden *h)
 	}
 	h->result->settings.added_devices = !r->devices_set;
 	if (changed)
-		harden_changed(h, "/linux/resources/devices", harden_text(h, "%zu rules", r->devices.n),
-			       harden_text(h, "%zu rules, denied by default, no mknod", n));
+		harden_changed(h, "/linux/resources/devices",
+		               harden_text(h, "%zu rules", r->devices.n),
+		               harden_text(h, "%zu rules, denied by default, no mknod", n));
 	r->devices_set = true;
 	r->devices.v = kept;
 	r->devices.n = n;

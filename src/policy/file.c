@@ -8,7 +8,8 @@
 
 enum { POLICY_FILE_MAX = 64 * 1024 };
 
-static int decode_level(const struct json_value *value, struct policy_file *file, struct donjon_error *err)
+static int decode_level(const struct json_value *value, struct policy_file *file,
+                        struct donjon_error *err)
 {
 	const char *name = json_string(value);
 	int level = name ? policy_level_from_name(name) : -1;
@@ -22,7 +23,7 @@ static int decode_level(const struct json_value *value, struct policy_file *file
 
 /* {"id": ..., "value": ..., "reason": ...} */
 static int decode_override_object(const struct json_value *object, struct dj_arena *arena,
-				  struct policy_override *out, struct donjon_error *err)
+                                  struct policy_override *out, struct donjon_error *err)
 {
 	static const char *const keys[] = { "id", "value", "reason" };
 	const char *text[DJ_COUNT(keys)];
@@ -40,7 +41,7 @@ static int decode_override_object(const struct json_value *object, struct dj_are
 }
 
 static int decode_override(const struct json_value *value, struct dj_arena *arena,
-			   struct policy_override *out, struct donjon_error *err)
+                           struct policy_override *out, struct donjon_error *err)
 {
 	if (json_kind(value) == JSON_KIND_STRING)
 		return override_from_text(json_string(value), POLICY_FROM_FILE, arena, out, err);
@@ -50,7 +51,7 @@ static int decode_override(const struct json_value *value, struct dj_arena *aren
 }
 
 static int decode_overrides(const struct json_value *value, struct dj_arena *arena,
-			    struct policy_file *file, struct donjon_error *err)
+                            struct policy_file *file, struct donjon_error *err)
 {
 	if (json_kind(value) != JSON_KIND_ARRAY)
 		return dj_fail(err, DONJON_E_CONFIG, "overrides: not an array");
@@ -63,7 +64,7 @@ static int decode_overrides(const struct json_value *value, struct dj_arena *are
 }
 
 static int decode_may_allow(const struct json_value *value, struct dj_arena *arena,
-			    struct policy_file *file, struct donjon_error *err)
+                            struct policy_file *file, struct donjon_error *err)
 {
 	if (json_kind(value) != JSON_KIND_ARRAY)
 		return dj_fail(err, DONJON_E_CONFIG, "annotations_may_allow: not an array");
@@ -72,15 +73,16 @@ static int decode_may_allow(const struct json_value *value, struct dj_arena *are
 
 		if (!id || !policy_check_find(id) || !override_rule_find(id))
 			return dj_fail(err, DONJON_E_CONFIG,
-				       "annotations_may_allow[%zu]: not the id of a check that can be overridden",
-				       i);
+			               "annotations_may_allow[%zu]: not the id of a check that can "
+			               "be overridden",
+			               i);
 		strings_add(arena, &file->annotations_may_allow, dj_arena_strdup(arena, id));
 	}
 	return 0;
 }
 
 static int decode_member(const char *key, const struct json_value *value, struct dj_arena *arena,
-			 struct policy_file *file, struct donjon_error *err)
+                         struct policy_file *file, struct donjon_error *err)
 {
 	if (strcmp(key, "level") == 0)
 		return decode_level(value, file, err);
@@ -92,7 +94,7 @@ static int decode_member(const char *key, const struct json_value *value, struct
 }
 
 static int decode_object(const struct json_value *object, struct dj_arena *arena,
-			 struct policy_file *file, struct donjon_error *err)
+                         struct policy_file *file, struct donjon_error *err)
 {
 	const struct json_value *value;
 	const char *key;
@@ -107,7 +109,7 @@ static int decode_object(const struct json_value *object, struct dj_arena *arena
 }
 
 int policy_file_decode(const char *text, size_t size, struct dj_arena *arena,
-		       struct policy_file *out, struct donjon_error *err)
+                       struct policy_file *out, struct donjon_error *err)
 {
 	struct policy_file file = { .present = true };
 	struct json_value *object = json_parse(text, size, POLICY_FILE_MAX, err);

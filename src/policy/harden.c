@@ -8,11 +8,17 @@
 #include "base/cleanup.h"
 
 /* clang-format off */
-static const struct harden_rule rules[] = {
+static const struct {
+	const char *check;
+	enum policy_level from;
+	void (*apply)(struct harden *h);
+	const char *what; /* at hardened */
+} rules[] = {
 	{ "caps.privileged", POLICY_BASELINE, harden_caps_privileged,
 	  "refuses a privileged container, as one finding" },
 	{ "ns.pid", POLICY_BASELINE, harden_host_namespace, "refuses the host's PID namespace" },
-	{ "ns.net", POLICY_BASELINE, harden_host_namespace, "refuses the host's network namespace" },
+	{ "ns.net", POLICY_BASELINE, harden_host_namespace,
+	  "refuses the host's network namespace" },
 	{ "ns.ipc", POLICY_BASELINE, harden_host_namespace, "refuses the host's IPC namespace" },
 	{ "ns.mnt", POLICY_BASELINE, harden_mount_namespace, "refuses the host's mount namespace" },
 	{ "ns.uts", POLICY_RESTRICTED, harden_own_namespace, "makes an own UTS namespace" },
@@ -28,7 +34,7 @@ static const struct harden_rule rules[] = {
 	{ "user.groups", POLICY_HARDENED, harden_groups,
 	  "refuses gid 0 and privileged groups of the host, by their host gids" },
 	{ "net.listen", POLICY_HARDENED, harden_low_ports, /* before the sets are trimmed */
-	  "opens low ports in the container's network namespace where CAP_NET_BIND_SERVICE is taken away" },
+	  "opens low ports in the network namespace where CAP_NET_BIND_SERVICE is taken away" },
 	{ "caps.bounding", POLICY_BASELINE, harden_caps_bounding,
 	  "refuses capabilities beyond the engines' 14, drops the rest" },
 	{ "caps.effective", POLICY_RESTRICTED, harden_caps_effective,
@@ -37,15 +43,18 @@ static const struct harden_rule rules[] = {
 	{ "caps.escape-class", POLICY_BASELINE, harden_caps_escape,
 	  "records what an override of `caps.bounding` gives away" },
 	{ "nnp.set", POLICY_RESTRICTED, harden_no_new_privs, "sets no_new_privs" },
-	{ "seccomp.on", POLICY_BASELINE, harden_seccomp, "loads the built-in profile where there is none" },
+	{ "seccomp.on", POLICY_BASELINE, harden_seccomp,
+	  "loads the built-in profile where there is none" },
 	{ "seccomp.default-deny", POLICY_HARDENED, harden_seccomp_default,
 	  "refuses a profile that lets unlisted calls through" },
 	{ "seccomp.forbidden-calls", POLICY_HARDENED, harden_seccomp_guard,
 	  "stacks the guard filter on any profile" },
-	{ "seccomp.flags", POLICY_HARDENED, harden_seccomp_flags, "removes SECCOMP_FILTER_FLAG_SPEC_ALLOW" },
+	{ "seccomp.flags", POLICY_HARDENED, harden_seccomp_flags,
+	  "removes SECCOMP_FILTER_FLAG_SPEC_ALLOW" },
 	{ "lsm.confined", POLICY_BASELINE, harden_lsm,
 	  "applies the built-in profile or label where an LSM is on; refuses unconfined ones" },
-	{ "fs.host-paths", POLICY_BASELINE, harden_host_paths, "refuses sensitive paths of the host" },
+	{ "fs.host-paths", POLICY_BASELINE, harden_host_paths,
+	  "refuses sensitive paths of the host" },
 	{ "fs.control-sockets", POLICY_BASELINE, harden_control_sockets,
 	  "refuses control sockets of engines and init" },
 	{ "fs.propagation", POLICY_RESTRICTED, harden_propagation, "refuses shared propagation" },
@@ -53,26 +62,32 @@ static const struct harden_rule rules[] = {
 	  "adds nosuid,nodev to every mount and the rootfs; refuses suid and dev" },
 	{ "fs.proc-visibility", POLICY_HARDENED, harden_proc_visibility,
 	  "adds hidepid=ptraceable to proc in an own PID namespace" },
-	{ "fs.sysfs", POLICY_RESTRICTED, harden_sysfs, "makes /sys read-only; refuses debugfs and the like" },
+	{ "fs.sysfs", POLICY_RESTRICTED, harden_sysfs,
+	  "makes /sys read-only; refuses debugfs and the like" },
 	{ "fs.cgroupfs", POLICY_RESTRICTED, harden_cgroupfs, "makes the cgroup tree read-only" },
 	{ "fs.masked", POLICY_BASELINE, harden_masked, "masks the extended list" },
-	{ "fs.readonly-proc", POLICY_BASELINE, harden_readonly_proc, "makes the default list read-only" },
-	{ "dev.nodes", POLICY_RESTRICTED, harden_device_nodes, "refuses all but the default device nodes" },
+	{ "fs.readonly-proc", POLICY_BASELINE, harden_readonly_proc,
+	  "makes the default list read-only" },
+	{ "dev.nodes", POLICY_RESTRICTED, harden_device_nodes,
+	  "refuses all but the default device nodes" },
 	{ "dev.cgroup", POLICY_BASELINE, harden_device_rules,
 	  "denies by default and takes mknod away; refuses rules for other devices" },
 	/* mounts are added from here on: everything that judges the config's comes before */
 	{ "fs.rootfs-ro", POLICY_RESTRICTED, harden_rootfs,
 	  "makes the rootfs read-only; tmpfs on /run and /var/tmp then" },
 	{ "fs.tmp", POLICY_RESTRICTED, harden_tmp,
-	  "64 MiB tmpfs with nosuid,nodev,noexec on /tmp; refuses the opposite on a configured one" },
-	{ "res.memory", POLICY_HARDENED, harden_memory, "half of the host's memory where none is set" },
+	  "nosuid,nodev,noexec tmpfs of 64 MiB on /tmp; refuses the opposite of a configured one" },
+	{ "res.memory", POLICY_HARDENED, harden_memory,
+	  "half of the host's memory where none is set" },
 	{ "res.swap", POLICY_HARDENED, harden_swap, "no swap where none is set" },
 	{ "res.pids", POLICY_RESTRICTED, harden_pids, "1024 where none is set" },
-	{ "res.cpu-io", POLICY_HARDENED, harden_cpu, "CPU weight below the default where nothing is set" },
+	{ "res.cpu-io", POLICY_HARDENED, harden_cpu,
+	  "CPU weight below the default where nothing is set" },
 	{ "res.core", POLICY_RESTRICTED, harden_core, "RLIMIT_CORE 1" },
 	{ "res.oom", POLICY_HARDENED, harden_oom, "records a negative score" },
 	{ "sysctl.safe", POLICY_BASELINE, harden_sysctls, "refuses sysctls off the safe list" },
-	{ "keyring.private", POLICY_BASELINE, harden_keyring, "new session keyring, whatever --no-new-keyring says" },
+	{ "keyring.private", POLICY_BASELINE, harden_keyring,
+	  "new session keyring, whatever --no-new-keyring says" },
 	{ "proc.personality", POLICY_HARDENED, harden_personality, "refuses personality flags" },
 	{ "proc.fds", POLICY_HARDENED, harden_fds, "refuses --preserve-fds" },
 	{ "env.loader", POLICY_HARDENED, harden_loader,
@@ -97,11 +112,15 @@ const struct policy_rule *policy_rule_at(size_t index, struct policy_rule *out)
 }
 
 int policy_apply(struct oci_spec *spec, const struct host_facts *host,
-		 const struct policy_request *request, struct dj_arena *arena,
-		 struct policy_result *result, struct donjon_error *err)
+                 const struct policy_request *request, struct dj_arena *arena,
+                 struct policy_result *result, struct donjon_error *err)
 {
 	struct harden h = {
-		.spec = spec, .host = host, .request = request, .arena = arena, .result = result,
+		.spec = spec,
+		.host = host,
+		.request = request,
+		.arena = arena,
+		.result = result,
 	};
 
 	*result = (struct policy_result){ 0 };

@@ -21,18 +21,11 @@ struct harden {
 	bool made_rootfs_readonly;
 };
 
-struct harden_rule {
-	const char *check;
-	enum policy_level from;
-	void (*apply)(struct harden *h);
-	const char *what;
-};
-
 /* record.c.  Texts are copied. */
 void harden_changed(struct harden *h, const char *pointer, const char *before, const char *after);
 /* `found` follows the pointer in a sentence; value: what to override the check with, or NULL. */
 void harden_refused(struct harden *h, const char *pointer, const char *found, const char *wanted,
-		    const char *value);
+                    const char *value);
 void harden_noted(struct harden *h, const char *text);
 #define harden_text(h, ...) dj_arena_printf((h)->arena, __VA_ARGS__)
 /* "/linux/sysctl/" + key with '~' and '/' escaped as JSON pointers want it. */
@@ -48,24 +41,24 @@ bool strings_has(const struct oci_strings *list, const char *item);
 
 /* overrides.c: asks about the row's own check and marks the override as used. */
 bool overridden(struct harden *h, const char *item);
+/* The same for another row's check. */
+bool overridden_of(struct harden *h, const char *check, const char *item);
 /* A listed path, or something below it; "/" stands for itself only. */
 bool overridden_path(struct harden *h, const char *path);
 /* The strongest override's whole value, or NULL. */
 const char *override_value(struct harden *h);
-/* The same for another row's check. */
-bool overridden_of(struct harden *h, const char *check, const char *item);
 /* Gathers the overrides of file, command line and annotations; refuses what annotations may not. */
 int overrides_collect(struct harden *h, struct donjon_error *err);
 
 /* levels.c */
 int levels_resolve(const struct policy_request *request, const struct oci_spec *spec,
-		   struct policy_result *result, struct donjon_error *err);
+                   struct policy_result *result, struct donjon_error *err);
 
 /* refusal.c: all findings as one line of at most 2,000 bytes that no caller misreads. */
 int refusal_fail(const struct policy_result *result, struct donjon_error *err);
 
 /* mounts.c */
-enum mount_flag { MOUNT_NOSUID = 1, MOUNT_NODEV = 2, MOUNT_NOEXEC = 4, MOUNT_RO = 8 };
+enum mount_flag { MOUNT_NOSUID = 1, MOUNT_NODEV = 2, MOUNT_NOEXEC = 4 };
 bool mount_is_bind(const struct oci_mount *mount);
 bool mount_has_type(const struct oci_mount *mount, const char *type);
 bool mount_is_at(const struct oci_mount *mount, const char *clean_path);
@@ -76,6 +69,8 @@ bool mount_is_device(const struct harden *h, size_t index);
 const struct policy_bind_source *mount_source(const struct harden *h, size_t index);
 /* The source as a clean absolute path of the host, links resolved where the engine did. */
 char *mount_source_path(struct harden *h, size_t index);
+/* The destination as a clean absolute path. */
+char *mount_destination(struct harden *h, size_t index);
 /* "/mounts/3/options" as the config numbers them. */
 char *mount_pointer(struct harden *h, size_t index, const char *member);
 void mount_add_option(struct harden *h, struct oci_mount *mount, const char *option);
@@ -88,56 +83,81 @@ const char *mount_flag_opposite(enum mount_flag flag); /* "exec" */
 bool namespace_is_host(const struct oci_spec *spec, enum oci_ns kind);
 
 /* userns.c: ids outside; false where a namespace joined by path does not tell. */
-bool userns_host_id(const struct harden *h, const struct oci_id_maps *maps, uint32_t id, uint32_t *out);
+bool userns_host_id(const struct harden *h, const struct oci_id_maps *maps, uint32_t id,
+                    uint32_t *out);
 
 /* sysctls.c */
 void sysctl_set(struct harden *h, const char *key, const char *value);
 
 /* devices.c */
-bool device_is_default(const char *path, char type, int64_t major, int64_t minor);
 bool device_path_is_default(const char *path);
 
 /* The transforms, by file. */
-void harden_host_namespace(struct harden *h);      /* namespaces.c */
+/* namespaces.c */
+void harden_host_namespace(struct harden *h);
 void harden_mount_namespace(struct harden *h);
 void harden_own_namespace(struct harden *h);
-void harden_userns(struct harden *h);              /* userns.c */
+
+/* userns.c */
+void harden_userns(struct harden *h);
 void harden_userns_map(struct harden *h);
 void harden_userns_nested(struct harden *h);
 void harden_uid(struct harden *h);
 void harden_groups(struct harden *h);
-void harden_caps_privileged(struct harden *h);     /* caps.c */
+
+/* caps.c */
+void harden_caps_privileged(struct harden *h);
 void harden_low_ports(struct harden *h);
 void harden_caps_bounding(struct harden *h);
 void harden_caps_effective(struct harden *h);
 void harden_caps_ambient(struct harden *h);
 void harden_caps_escape(struct harden *h);
-void harden_seccomp(struct harden *h);             /* seccomp.c */
+
+/* seccomp.c */
+void harden_seccomp(struct harden *h);
 void harden_seccomp_default(struct harden *h);
 void harden_seccomp_guard(struct harden *h);
 void harden_seccomp_flags(struct harden *h);
-void harden_lsm(struct harden *h);                 /* lsm.c */
-void harden_host_paths(struct harden *h);          /* hostpaths.c */
+
+/* lsm.c */
+void harden_lsm(struct harden *h);
+
+/* hostpaths.c */
+void harden_host_paths(struct harden *h);
 void harden_control_sockets(struct harden *h);
-void harden_propagation(struct harden *h);         /* mount_flags.c */
+
+/* mount_flags.c */
+void harden_propagation(struct harden *h);
 void harden_nosuid_nodev(struct harden *h);
 void harden_proc_visibility(struct harden *h);
 void harden_sysfs(struct harden *h);
 void harden_cgroupfs(struct harden *h);
-void harden_masked(struct harden *h);              /* masks.c */
+
+/* masks.c */
+void harden_masked(struct harden *h);
 void harden_readonly_proc(struct harden *h);
-void harden_rootfs(struct harden *h);              /* rootfs.c */
+
+/* rootfs.c */
+void harden_rootfs(struct harden *h);
 void harden_tmp(struct harden *h);
-void harden_device_nodes(struct harden *h);        /* devices.c */
+
+/* devices.c */
+void harden_device_nodes(struct harden *h);
 void harden_device_rules(struct harden *h);
-void harden_memory(struct harden *h);              /* limits.c */
+
+/* limits.c */
+void harden_memory(struct harden *h);
 void harden_swap(struct harden *h);
 void harden_pids(struct harden *h);
 void harden_cpu(struct harden *h);
 void harden_core(struct harden *h);
 void harden_oom(struct harden *h);
-void harden_sysctls(struct harden *h);             /* sysctls.c */
-void harden_no_new_privs(struct harden *h);        /* process.c */
+
+/* sysctls.c */
+void harden_sysctls(struct harden *h);
+
+/* process.c */
+void harden_no_new_privs(struct harden *h);
 void harden_personality(struct harden *h);
 void harden_fds(struct harden *h);
 void harden_keyring(struct harden *h);

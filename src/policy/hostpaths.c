@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <string.h>
 
+/* clang-format off */
 /* These, and every directory above one of them. */
 static const char *const listed[] = {
 	"/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root",
@@ -38,9 +39,11 @@ static const char *const secret_names[] = {
 static const char *const control_sockets[] = {
 	"/run/buildkit/buildkitd.sock", "/run/containerd/containerd.sock", "/run/cri-dockerd.sock",
 	"/run/crio/crio.sock", "/run/dbus/system_bus_socket", "/run/docker.sock",
-	"/run/dockershim.sock", "/run/k3s/containerd/containerd.sock", "/run/podman/podman.sock",
-	"/run/systemd/private", "/var/lib/kubelet/device-plugins/kubelet.sock",
+	"/run/docker/containerd/containerd.sock", "/run/dockershim.sock",
+	"/run/k3s/containerd/containerd.sock", "/run/podman/podman.sock", "/run/systemd/private",
+	"/var/lib/kubelet/device-plugins/kubelet.sock", "/var/lib/kubelet/pod-resources/kubelet.sock",
 };
+/* clang-format on */
 
 static const char *base_name(const char *path)
 {
@@ -66,8 +69,8 @@ static bool is_container_id(const char *s, size_t len)
 static bool is_pod_id(const char *s, size_t len)
 {
 	if (len == 36)
-		return is_hex(s, 8) && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
-		       is_hex(s + 24, 12);
+		return is_hex(s, 8) && s[8] == '-' && s[13] == '-' && s[18] == '-' &&
+		       s[23] == '-' && is_hex(s + 24, 12);
 	return len == 32 && is_hex(s, len);
 }
 
@@ -82,9 +85,9 @@ static const struct shape {
 	const char *directory, *member; /* member "": anything below the id */
 	bool (*is_id)(const char *s, size_t len);
 } shapes[] = {
-	{ "-containers", "userdata", is_container_id }, /* podman, CRI-O: overlay-, vfs-containers */
+	{ "-containers", "userdata", is_container_id }, /* podman, CRI-O: overlay-, vfs- */
 	{ "containers", "", is_container_id },          /* Docker */
-	{ "sandboxes", "", is_container_id },           /* containerd's CRI */
+	{ "sandboxes", "", is_container_id },           /* containerd */
 	{ "volumes", "_data", is_any },                 /* podman, Docker */
 	{ "pods", "", is_pod_id },                      /* kubelet */
 };
@@ -110,8 +113,8 @@ static bool has_shape(const struct shape *shape, const char *at, size_t len)
 		return false;
 	member = id + id_len + 1;
 	member_len = strcspn(member, "/");
-	return !*shape->member ||
-	       (member_len == strlen(shape->member) && strncmp(member, shape->member, member_len) == 0);
+	return !*shape->member || (member_len == strlen(shape->member) &&
+	                           strncmp(member, shape->member, member_len) == 0);
 }
 
 static bool is_engine_store(const char *path)
@@ -190,13 +193,14 @@ static bool is_sensitive(const char *path, const struct policy_bind_source *seen
 }
 
 static void judge_path(struct harden *h, size_t index, const char *path,
-		       const struct policy_bind_source *seen, bool readonly)
+                       const struct policy_bind_source *seen, bool readonly)
 {
 	if (is_own(h, path) || is_engine_store(path) || !is_sensitive(path, seen, readonly) ||
 	    overridden_path(h, path))
 		return;
-	harden_refused(h, mount_pointer(h, index, "source"), harden_text(h, "exposes %s of the host", path),
-		       "a directory made for the container", path);
+	harden_refused(h, mount_pointer(h, index, "source"),
+	               harden_text(h, "exposes %s of the host", path),
+	               "a directory made for the container", path);
 }
 
 /* "lowerdir=/etc:/usr,upperdir=...": an overlay shows host directories as a bind does. */
@@ -214,15 +218,29 @@ static void judge_overlay(struct harden *h, size_t index, const char *layers)
 	}
 }
 
+/* Filesystems whose source is a word, not a place. */
+static bool is_pseudo(const struct oci_mount *mount)
+{
+	static const char *const types[] = {
+		"cgroup", "cgroup2", "devpts", "mqueue", "overlay",
+		"proc",   "ramfs",   "sysfs",  "tmpfs",
+	};
+
+	for (size_t i = 0; i < DJ_COUNT(types); i++)
+		if (mount_has_type(mount, types[i]))
+			return true;
+	return !mount->source || mount->source[0] != '/';
+}
+
 static void judge_filesystem(struct harden *h, size_t index)
 {
 	const struct oci_mount *mount = &h->spec->mounts.v[index];
+	char *source = mount_source_path(h, index);
 
-	/* A filesystem on a device of the host. */
-	if (mount->source && strncmp(mount->source, "/dev/", 5) == 0 && !overridden_path(h, mount->source))
+	if (!is_pseudo(mount) && !overridden_path(h, source))
 		harden_refused(h, mount_pointer(h, index, "source"),
-			       harden_text(h, "mounts the device %s", mount->source),
-			       "a directory made for the container", mount->source);
+		               harden_text(h, "mounts a filesystem from %s of the host", source),
+		               "a directory made for the container", source);
 	if (!mount_has_type(mount, "overlay"))
 		return;
 	for (size_t i = 0; i < mount->options.n; i++) {
@@ -243,14 +261,14 @@ void harden_host_paths(struct harden *h)
 			judge_filesystem(h, i);
 		else if (mount_is_at(mount, "/dev"))
 			harden_refused(h, mount_pointer(h, i, "destination"), "is /dev itself",
-				       "the /dev every container gets", NULL);
+			               "the /dev every container gets", NULL);
 		else if (!mount_is_device(h, i)) /* those are dev.nodes */
 			judge_path(h, i, mount_source_path(h, i), mount_source(h, i),
-				   mount_is_readonly(mount));
+			           mount_is_readonly(mount));
 	}
 }
 
-static bool is_control_socket(const char *path)
+bool policy_is_control_socket(const char *path)
 {
 	const char *name = base_name(path);
 
@@ -271,11 +289,11 @@ void harden_control_sockets(struct harden *h)
 		if (!mount_is_bind(&h->spec->mounts.v[i]))
 			continue;
 		path = mount_source_path(h, i);
-		if (!mount_source(h, i)->control_socket && !is_control_socket(path))
+		if (!mount_source(h, i)->control_socket && !policy_is_control_socket(path))
 			continue;
 		if (!overridden_path(h, path))
 			harden_refused(h, mount_pointer(h, i, "source"),
-				       harden_text(h, "hands over a control socket at %s", path),
-				       "no way to give orders to the host", path);
+			               harden_text(h, "hands over a control socket at %s", path),
+			               "no way to give orders to the host", path);
 	}
 }

@@ -6,8 +6,10 @@
 #include <string.h>
 
 static const char *const names[POLICY_LEVEL_COUNT] = {
-	[POLICY_NONE] = "none",         [POLICY_BASELINE] = "baseline",
-	[POLICY_RESTRICTED] = "restricted", [POLICY_HARDENED] = "hardened",
+	[POLICY_NONE] = "none",
+	[POLICY_BASELINE] = "baseline",
+	[POLICY_RESTRICTED] = "restricted",
+	[POLICY_HARDENED] = "hardened",
 	[POLICY_PARANOID] = "paranoid",
 };
 
@@ -32,7 +34,8 @@ const char *policy_level_name(enum policy_level level)
 	return names[level];
 }
 
-static void raise_to(struct policy_result *result, enum policy_level level, enum policy_source source)
+static void raise_to(struct policy_result *result, enum policy_level level,
+                     enum policy_source source)
 {
 	if (level <= result->in_force)
 		return;
@@ -41,7 +44,7 @@ static void raise_to(struct policy_result *result, enum policy_level level, enum
 }
 
 static int raise_by_annotations(const struct oci_spec *spec, struct policy_result *result,
-				struct donjon_error *err)
+                                struct donjon_error *err)
 {
 	for (size_t i = 0; i < spec->annotations.n; i++) {
 		const struct oci_pair *pair = &spec->annotations.v[i];
@@ -52,15 +55,15 @@ static int raise_by_annotations(const struct oci_spec *spec, struct policy_resul
 		level = policy_level_from_name(pair->value);
 		if (level < 0)
 			return dj_fail(err, DONJON_E_CONFIG,
-				       "annotations.org.donjon.level: unknown policy level \"%s\"",
-				       pair->value);
+			               "annotations.org.donjon.level: unknown policy level \"%s\"",
+			               pair->value);
 		raise_to(result, (enum policy_level)level, POLICY_FROM_ANNOTATION);
 	}
 	return 0;
 }
 
 int levels_resolve(const struct policy_request *request, const struct oci_spec *spec,
-		   struct policy_result *result, struct donjon_error *err)
+                   struct policy_result *result, struct donjon_error *err)
 {
 	const struct policy_file *file = &request->file;
 	bool file_decides = file->present && file->level_set;
@@ -81,6 +84,6 @@ int levels_resolve(const struct policy_request *request, const struct oci_spec *
 		return -1;
 	if (!available[result->in_force])
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "policy level %s is not available yet",
-			       names[result->in_force]);
+		               names[result->in_force]);
 	return 0;
 }

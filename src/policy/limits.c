@@ -40,7 +40,8 @@ void harden_memory(struct harden *h)
 	r->memory.limit.set = true;
 	r->memory.limit.v = limit;
 	h->result->settings.added_memory = true;
-	harden_changed(h, "/linux/resources/memory/limit", "", harden_text(h, "%lld", (long long)limit));
+	harden_changed(h, "/linux/resources/memory/limit", "",
+	               harden_text(h, "%lld", (long long)limit));
 }
 
 /* The property is memory plus swap. */
@@ -53,11 +54,12 @@ void harden_swap(struct harden *h)
 	    r->memory.limit.v <= 0 || !chosen_size(h, 0, &swap))
 		return;
 	r->memory.swap.set = true;
-	r->memory.swap.v = r->memory.limit.v > INT64_MAX - swap ? INT64_MAX : r->memory.limit.v + swap;
+	r->memory.swap.v =
+	        r->memory.limit.v > INT64_MAX - swap ? INT64_MAX : r->memory.limit.v + swap;
 	h->result->settings.added_swap = true;
 	harden_changed(h, "/linux/resources/memory/swap", "",
-		       harden_text(h, "%lld, of which swap %lld", (long long)r->memory.swap.v,
-				   (long long)swap));
+	               harden_text(h, "%lld, of which swap %lld", (long long)r->memory.swap.v,
+	                           (long long)swap));
 }
 
 void harden_pids(struct harden *h)
@@ -80,7 +82,7 @@ void harden_cpu(struct harden *h)
 {
 	struct oci_resources *r = &h->spec->linux.resources;
 	bool stated = (r->cpu.shares.set && r->cpu.shares.v != 0) ||
-		      (r->cpu.quota.set && r->cpu.quota.v > 0) || r->cpu.idle.set;
+	              (r->cpu.quota.set && r->cpu.quota.v > 0) || r->cpu.idle.set;
 
 	if (stated || overridden(h, "none"))
 		return;
@@ -102,7 +104,7 @@ static struct oci_rlimit *add_rlimit(struct harden *h, int type)
 {
 	struct oci_process *process = &h->spec->process;
 	struct oci_rlimit *grown =
-		list_append(h->arena, process->rlimits.v, process->rlimits.n, 1, sizeof(*grown));
+	        list_append(h->arena, process->rlimits.v, process->rlimits.n, 1, sizeof(*grown));
 
 	process->rlimits.v = grown;
 	grown[process->rlimits.n].type = type;
@@ -123,7 +125,7 @@ void harden_core(struct harden *h)
 		return;
 	if (core)
 		before = harden_text(h, "%llu:%llu", (unsigned long long)core->soft,
-				     (unsigned long long)core->hard);
+		                     (unsigned long long)core->hard);
 	else
 		core = add_rlimit(h, RLIMIT_CORE);
 	core->soft = core->hard = 1;
@@ -137,8 +139,9 @@ void harden_oom(struct harden *h)
 	const struct oci_resources *r = &h->spec->linux.resources;
 
 	if (process->oom_score_adj.set && process->oom_score_adj.v < 0)
-		harden_noted(h, harden_text(h, "oom_score_adj %d ranks the container above the host",
-					    process->oom_score_adj.v));
+		harden_noted(h,
+		             harden_text(h, "oom_score_adj %d ranks the container above the host",
+		                         process->oom_score_adj.v));
 	if (r->memory.disable_oom_killer.set && r->memory.disable_oom_killer.v)
 		harden_noted(h, "the OOM killer is disabled for the container");
 }

@@ -1,11 +1,12 @@
-/* AppArmor profile and SELinux label where the LSM is on and the config names none (decision 49). */
+/* AppArmor profile and SELinux label where the LSM is on and the config names none (decision 49).
+ */
 #include "policy/harden.h"
 
 #include <string.h>
 
 #define APPARMOR_PROFILE "donjon-default"
-#define SELINUX_PROCESS "system_u:system_r:container_t"
-#define SELINUX_FILES "system_u:object_r:container_file_t"
+#define SELINUX_PROCESS  "system_u:system_r:container_t"
+#define SELINUX_FILES    "system_u:object_r:container_file_t"
 
 enum { CATEGORIES = 1024 };
 
@@ -33,11 +34,14 @@ static bool refuse_unconfined(struct harden *h)
 	const struct oci_process *process = &h->spec->process;
 	const char *label = process->selinux_label;
 
-	if (!is_empty(process->apparmor_profile) && strcmp(process->apparmor_profile, "unconfined") == 0)
-		harden_refused(h, "/process/apparmorProfile", "is unconfined", "a profile", "unconfined");
+	if (!is_empty(process->apparmor_profile) &&
+	    strcmp(process->apparmor_profile, "unconfined") == 0)
+		harden_refused(h, "/process/apparmorProfile", "is unconfined", "a profile",
+		               "unconfined");
 	else if (!is_empty(label) && (has_type(label, "unconfined_t") || has_type(label, "spc_t")))
-		harden_refused(h, "/process/selinuxLabel", harden_text(h, "is unconfined (%s)", label),
-			       "a container type", "unconfined");
+		harden_refused(h, "/process/selinuxLabel",
+		               harden_text(h, "is unconfined (%s)", label), "a container type",
+		               "unconfined");
 	else
 		return false;
 	return true;

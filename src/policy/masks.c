@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* clang-format off */
 static const char *const masked[] = {
 	/* core: what every engine lists */
 	"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
@@ -16,6 +17,7 @@ static const char *const masked[] = {
 	"/proc/slabinfo", "/proc/vmallocinfo", "/sys/kernel/debug", "/sys/kernel/security",
 	"/sys/kernel/tracing",
 };
+/* clang-format on */
 
 static const char *const readonly[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -32,11 +34,12 @@ static bool is_mounted_over(const struct oci_spec *spec, const char *path)
 
 static bool is_wanted(struct harden *h, const struct oci_strings *list, const char *path)
 {
-	return !strings_has(list, path) && !overridden_path(h, path) && !is_mounted_over(h->spec, path);
+	return !strings_has(list, path) && !overridden_path(h, path) &&
+	       !is_mounted_over(h->spec, path);
 }
 
 static void add_paths(struct harden *h, const char *pointer, struct oci_strings *list,
-		      const struct oci_strings *paths)
+                      const struct oci_strings *paths)
 {
 	struct oci_strings grown = { .n = list->n };
 
@@ -46,11 +49,12 @@ static void add_paths(struct harden *h, const char *pointer, struct oci_strings 
 			grown.v[grown.n++] = paths->v[i];
 	if (grown.n != list->n)
 		harden_changed(h, pointer, harden_text(h, "%zu paths", list->n),
-			       harden_text(h, "%zu paths", grown.n));
+		               harden_text(h, "%zu paths", grown.n));
 	*list = grown;
 }
 
-static struct oci_strings copy_table(struct harden *h, const char *const *table, size_t n, size_t room)
+static struct oci_strings copy_table(struct harden *h, const char *const *table, size_t n,
+                                     size_t room)
 {
 	struct oci_strings list = { .v = dj_arena_array(h->arena, n + room, sizeof(*list.v)) };
 
@@ -67,7 +71,7 @@ void harden_masked(struct harden *h)
 
 	for (unsigned i = 0; i < cpus; i++)
 		paths.v[paths.n++] =
-			harden_text(h, "/sys/devices/system/cpu/cpu%u/thermal_throttle", i);
+		        harden_text(h, "/sys/devices/system/cpu/cpu%u/thermal_throttle", i);
 	add_paths(h, "/linux/maskedPaths", &h->spec->linux.masked_paths, &paths);
 }
 

@@ -24,13 +24,16 @@ void harden_propagation(struct harden *h)
 	if ((h->spec->linux.rootfs_propagation & MS_SHARED) && !overridden_path(h, "/"))
 		harden_refused(h, "/linux/rootfsPropagation", "is shared", "private or slave", "/");
 	for (size_t i = 0; i < h->spec->mounts.n; i++) {
-		const struct oci_mount *mount = &h->spec->mounts.v[i];
+		char *destination;
 
-		if (is_shared(mount) && !overridden_path(h, mount->destination))
-			harden_refused(h, mount_pointer(h, i, "options"),
-				       harden_text(h, "propagates mounts at %s to the host",
-						   mount->destination),
-				       "private or slave propagation", mount->destination);
+		if (!is_shared(&h->spec->mounts.v[i]))
+			continue;
+		destination = mount_destination(h, i);
+		if (!overridden_path(h, destination))
+			harden_refused(
+			        h, mount_pointer(h, i, "options"),
+			        harden_text(h, "propagates mounts at %s to the host", destination),
+			        "private or slave propagation", destination);
 	}
 }
 
@@ -49,12 +52,12 @@ static unsigned wanted_flags(const struct harden *h, size_t index)
 void harden_nosuid_nodev(struct harden *h)
 {
 	for (size_t i = 0; i < h->spec->mounts.n; i++) {
-		const struct oci_mount *mount = &h->spec->mounts.v[i];
+		char *destination = mount_destination(h, i);
 
-		if (!overridden_path(h, mount->destination) && mount_add_flags(h, i, wanted_flags(h, i)))
+		if (!overridden_path(h, destination) && mount_add_flags(h, i, wanted_flags(h, i)))
 			harden_refused(h, mount_pointer(h, i, "options"),
-				       harden_text(h, "asks for suid or dev at %s", mount->destination),
-				       "nosuid,nodev", mount->destination);
+			               harden_text(h, "asks for suid or dev at %s", destination),
+			               "nosuid,nodev", destination);
 	}
 	if (overridden_path(h, "/"))
 		return;
@@ -97,7 +100,8 @@ static void make_readonly(struct harden *h, size_t index)
 static bool is_kernel_interface(const struct oci_mount *mount)
 {
 	static const char *const types[] = {
-		"debugfs", "tracefs", "securityfs", "bpf", "efivarfs", "configfs", "pstore", "binfmt_misc",
+		"debugfs",  "tracefs",  "securityfs", "bpf",
+		"efivarfs", "configfs", "pstore",     "binfmt_misc",
 	};
 
 	for (size_t i = 0; i < DJ_COUNT(types); i++)
@@ -115,8 +119,8 @@ void harden_sysfs(struct harden *h)
 			make_readonly(h, i);
 		if (is_kernel_interface(mount) && !overridden(h, mount->type))
 			harden_refused(h, mount_pointer(h, i, "type"),
-				       harden_text(h, "mounts %s", mount->type),
-				       "no kernel interface beside proc and sysfs", mount->type);
+			               harden_text(h, "mounts %s", mount->type),
+			               "no kernel interface beside proc and sysfs", mount->type);
 	}
 }
 

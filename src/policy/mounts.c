@@ -16,7 +16,6 @@ static const struct {
 	{ MOUNT_NOSUID, SYS_MOUNT_ATTR_NOSUID, "nosuid", "rnosuid", "suid" },
 	{ MOUNT_NODEV, SYS_MOUNT_ATTR_NODEV, "nodev", "rnodev", "dev" },
 	{ MOUNT_NOEXEC, SYS_MOUNT_ATTR_NOEXEC, "noexec", "rnoexec", "exec" },
-	{ MOUNT_RO, SYS_MOUNT_ATTR_RDONLY, "ro", "rro", "rw" },
 };
 
 enum state { LEFT_OPEN, STATED, CONTRADICTED };
@@ -119,6 +118,15 @@ char *mount_source_path(struct harden *h, size_t index)
 	return dj_arena_strdup(h->arena, path_clean(path, clean, sizeof(clean)) == 0 ? clean : "/");
 }
 
+char *mount_destination(struct harden *h, size_t index)
+{
+	const char *destination = h->spec->mounts.v[index].destination;
+	char clean[PATH_MAX];
+
+	return dj_arena_strdup(
+	        h->arena, path_clean(destination, clean, sizeof(clean)) == 0 ? clean : destination);
+}
+
 char *mount_pointer(struct harden *h, size_t index, const char *member)
 {
 	return harden_text(h, "/mounts/%zu/%s", index - h->result->settings.mounts_added, member);
@@ -153,7 +161,8 @@ unsigned mount_add_flags(struct harden *h, size_t index, unsigned want)
 			contradicted |= flags[i].flag;
 		} else if (flag_state(mount, flags[i].attr, recursive) != STATED) {
 			mount_add_option(h, mount, option);
-			added = added ? harden_text(h, "%s,%s", added, option) : harden_text(h, "%s", option);
+			added = added ? harden_text(h, "%s,%s", added, option)
+			              : harden_text(h, "%s", option);
 		}
 	}
 	if (added)

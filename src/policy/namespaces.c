@@ -59,7 +59,7 @@ void harden_host_namespace(struct harden *h)
 
 	if (namespace_is_host(h->spec, kinds[i].kind) && !overridden(h, "host"))
 		harden_refused(h, "/linux/namespaces", describe_sharing(h, i),
-			       "a namespace of its own, or its pod's", "host");
+		               "a namespace of its own, or its pod's", "host");
 }
 
 void harden_mount_namespace(struct harden *h)
@@ -67,10 +67,11 @@ void harden_mount_namespace(struct harden *h)
 	size_t i = kind_of_check(h->check);
 
 	if (namespace_is_host(h->spec, kinds[i].kind))
-		harden_refused(h, "/linux/namespaces", describe_sharing(h, i), "a mount namespace of its own",
-			       NULL);
+		harden_refused(h, "/linux/namespaces", describe_sharing(h, i),
+		               "a mount namespace of its own", NULL);
 	if (h->request->no_pivot)
-		harden_noted(h, "the rootfs is moved over the old root instead of pivoted (--no-pivot)");
+		harden_noted(
+		        h, "the rootfs is moved over the old root instead of pivoted (--no-pivot)");
 }
 
 void harden_own_namespace(struct harden *h)
@@ -81,6 +82,6 @@ void harden_own_namespace(struct harden *h)
 		return;
 	h->spec->linux.namespaces[kinds[i].kind] = (struct oci_namespace){ .set = true };
 	h->spec->linux.set = true;
-	harden_changed(h, "/linux/namespaces", harden_text(h, "the host's %s namespace", kinds[i].word),
-		       "its own");
+	harden_changed(h, "/linux/namespaces",
+	               harden_text(h, "the host's %s namespace", kinds[i].word), "its own");
 }

@@ -65,16 +65,20 @@ static bool is_device_rule(const char *item)
 /* clang-format off */
 static const struct override_rule rules[] = {
 	{ "user.nonroot", "mapped,unmapped,always", NULL, false,
-	  "`mapped` (uid 0 of a private user namespace: the default), `unmapped` (uid 0 of the host), `always` (refuse uid 0 in any case)" },
+	  "`mapped` (what holds anyway), `unmapped` (uid 0 of the host), `always` (refuse uid 0)" },
 	{ "user.groups", "", is_number, true, "gids as the config names them" },
 	{ "nnp.set", "off", NULL, false, "`off`" },
 	{ "userns.private", "host", NULL, false, "`host`" },
 	{ "userns.map", "", is_number, false, "the lowest host id that may be mapped" },
 	{ "userns.nested", "allow", NULL, false, "`allow`" },
-	{ "caps.bounding", "", is_capability, true, "capabilities to keep, of those the config lists" },
-	{ "caps.ambient", "", is_capability, true, "capabilities to keep ambient and inheritable, of those kept at all" },
-	{ "seccomp.on", "guard-only", NULL, false, "`guard-only` (no profile beside the guard filter)" },
-	{ "seccomp.default-deny", "allow,log,trace,notify", NULL, false, "the default action: `allow`, `log`, `trace`, `notify`" },
+	{ "caps.bounding", "", is_capability, true,
+	  "capabilities to keep, of those the config lists" },
+	{ "caps.ambient", "", is_capability, true,
+	  "capabilities to keep ambient and inheritable, of those kept at all" },
+	{ "seccomp.on", "guard-only", NULL, false,
+	  "`guard-only` (no profile beside the guard filter)" },
+	{ "seccomp.default-deny", "allow,log,trace,notify", NULL, false,
+	  "the default action: `allow`, `log`, `trace`, `notify`" },
 	{ "seccomp.forbidden-calls", "", is_name, true, "system calls" },
 	{ "seccomp.flags", "spec-allow", NULL, false, "`spec-allow`" },
 	{ "lsm.confined", "unconfined", NULL, false, "`unconfined`" },
@@ -85,7 +89,8 @@ static const struct override_rule rules[] = {
 	{ "ns.cgroup", "host", NULL, false, "`host`" },
 	{ "fs.rootfs-ro", "volatile,rw", NULL, false,
 	  "`volatile` (writes go to a bounded tmpfs and are lost), `rw`" },
-	{ "fs.tmp", "exec,suid,dev,rootfs", NULL, true, "`exec`, `suid`, `dev`, `rootfs` (no tmpfs on /tmp)" },
+	{ "fs.tmp", "exec,suid,dev,rootfs", NULL, true,
+	  "`exec`, `suid`, `dev`, `rootfs` (no tmpfs on /tmp)" },
 	{ "fs.nosuid-nodev", "", is_path, true, "mount destinations; `/` is the rootfs" },
 	{ "fs.host-paths", "", is_path, true, "host paths, each with what lies below it" },
 	{ "fs.control-sockets", "", is_path, true, "host paths, each with what lies below it" },
@@ -141,7 +146,8 @@ bool override_size(const char *text, int64_t *out)
 	char number[11];
 	uint32_t value;
 
-	if (digits == 0 || digits >= sizeof(number) || (text[digits] && (!unit || text[digits + 1])))
+	if (digits == 0 || digits >= sizeof(number) ||
+	    (text[digits] && (!unit || text[digits + 1])))
 		return false;
 	memcpy(number, text, digits);
 	number[digits] = '\0';
@@ -188,7 +194,7 @@ static bool list_has(const char *list, const char *item)
 }
 
 static int check_value(const struct override_rule *rule, const char *value, struct dj_arena *arena,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	const char *rest = value;
 	char *item;
@@ -199,13 +205,13 @@ static int check_value(const struct override_rule *rule, const char *value, stru
 		if (!*item || (*rest && !rule->is_list) ||
 		    (!list_has(rule->words, item) && !(rule->is_item && rule->is_item(item))))
 			return dj_fail(err, DONJON_E_USAGE,
-				       "override %s: value \"%s\" is not one of: %s", rule->check,
-				       value, rule->values);
+			               "override %s: value \"%s\" is not one of: %s", rule->check,
+			               value, rule->values);
 	return 0;
 }
 
 int override_make(const char *id, const char *value, const char *reason, enum policy_source source,
-		  struct dj_arena *arena, struct policy_override *out, struct donjon_error *err)
+                  struct dj_arena *arena, struct policy_override *out, struct donjon_error *err)
 {
 	const struct policy_check *check = policy_check_find(id);
 	const struct override_rule *rule = override_rule_find(id);
@@ -213,12 +219,13 @@ int override_make(const char *id, const char *value, const char *reason, enum po
 	if (!check)
 		return dj_fail(err, DONJON_E_USAGE, "override %s: unknown check id", id);
 	if (!rule)
-		return dj_fail(err, DONJON_E_USAGE, "override %s: this check cannot be overridden", id);
+		return dj_fail(err, DONJON_E_USAGE, "override %s: this check cannot be overridden",
+		               id);
 	if (check_value(rule, value, arena, err) < 0)
 		return -1;
 	if (reason[strspn(reason, " \t")] == '\0')
-		return dj_fail(err, DONJON_E_USAGE, "override %s: a reason is needed: %s=%s:REASON", id,
-			       id, value);
+		return dj_fail(err, DONJON_E_USAGE, "override %s: a reason is needed: %s=%s:REASON",
+		               id, id, value);
 	*out = (struct policy_override){
 		.check = check->id,
 		.value = dj_arena_strdup(arena, value),
@@ -254,8 +261,8 @@ static char *unquote(char *value)
 }
 
 static int make_from_pair(const char *id, const char *text, enum policy_source source,
-			  struct dj_arena *arena, struct policy_override *out,
-			  struct donjon_error *err)
+                          struct dj_arena *arena, struct policy_override *out,
+                          struct donjon_error *err)
 {
 	char *value = dj_arena_strdup(arena, text);
 	char *separator = find_separator(value);
@@ -267,7 +274,7 @@ static int make_from_pair(const char *id, const char *text, enum policy_source s
 }
 
 int override_from_text(const char *text, enum policy_source source, struct dj_arena *arena,
-		       struct policy_override *out, struct donjon_error *err)
+                       struct policy_override *out, struct donjon_error *err)
 {
 	char *id = dj_arena_strdup(arena, text);
 	char *equals = strchr(id, '=');
@@ -279,7 +286,7 @@ int override_from_text(const char *text, enum policy_source source, struct dj_ar
 }
 
 int policy_override_parse(const char *text, struct dj_arena *arena, struct policy_override *out,
-			  struct donjon_error *err)
+                          struct donjon_error *err)
 {
 	if (override_from_text(text, POLICY_FROM_COMMAND_LINE, arena, out, err) < 0)
 		return -1;
@@ -293,7 +300,8 @@ static void keep(struct harden *h, const struct policy_override *override)
 {
 	struct policy_result *r = h->result;
 
-	r->overrides.v = list_room(h->arena, r->overrides.v, r->overrides.n, sizeof(*r->overrides.v));
+	r->overrides.v =
+	        list_room(h->arena, r->overrides.v, r->overrides.n, sizeof(*r->overrides.v));
 	r->overrides.v[r->overrides.n++] = *override;
 }
 
@@ -308,7 +316,7 @@ static bool annotation_may(const struct harden *h, const struct policy_override 
 }
 
 static int collect_annotation(struct harden *h, const char *id, const struct oci_pair *pair,
-			      struct donjon_error *err)
+                              struct donjon_error *err)
 {
 	struct policy_override override;
 
@@ -317,10 +325,10 @@ static int collect_annotation(struct harden *h, const char *id, const struct oci
 	h->check = override.check;
 	if (annotation_may(h, &override))
 		keep(h, &override);
-	else if (h->level != POLICY_NONE)
+	else
 		harden_refused(h, harden_pointer(h, "/annotations/", pair->key),
-			       "loosens a check that annotations may not loosen",
-			       "its id in annotations_may_allow of the policy file", NULL);
+		               "loosens a check that annotations may not loosen",
+		               "its id in annotations_may_allow of the policy file", NULL);
 	return 0;
 }
 
@@ -334,6 +342,8 @@ int overrides_collect(struct harden *h, struct donjon_error *err)
 			keep(h, &h->request->file.overrides.v[i]);
 	for (size_t i = 0; i < h->request->overrides.n; i++)
 		keep(h, &h->request->overrides.v[i]);
+	if (h->level == POLICY_NONE) /* nothing to loosen: an annotation like any other */
+		return 0;
 	for (size_t i = 0; i < spec->annotations.n; i++) {
 		const struct oci_pair *pair = &spec->annotations.v[i];
 
@@ -368,7 +378,8 @@ static bool lists_path(const char *list, const char *path)
 	while (*list) {
 		size_t len = strcspn(list, ",");
 
-		if (strncmp(path, list, len) == 0 && (path[len] == '\0' || (path[len] == '/' && len > 1)))
+		if (strncmp(path, list, len) == 0 &&
+		    (path[len] == '\0' || (path[len] == '/' && len > 1)))
 			return true;
 		list += len + (list[len] == ',');
 	}

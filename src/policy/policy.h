@@ -49,11 +49,14 @@ struct policy_file {
 
 /* What the engine saw at the source of a bind mount, so that judging it stays pure. */
 struct policy_bind_source {
-	char kind;           /* 'd', 'f', 's', 'c', 'b', 'p'; 0: not looked at, judged by name alone */
+	char kind; /* 'd', 'f', 's', 'c', 'b', 'p'; 0: not looked at, judged by name alone */
 	bool world_readable;
-	bool control_socket; /* is, or holds, a socket through which an engine or init takes orders */
+	bool control_socket; /* is, or holds, a socket by which an engine or init takes orders */
 	char *resolved;      /* the real path; NULL: as written */
 };
+
+/* Is this path, or its name, that of such a socket, or a directory known to hold one? */
+bool policy_is_control_socket(const char *path);
 
 struct policy_request {
 	int level;            /* enum policy_level, or -1: not given on the command line */
@@ -63,17 +66,18 @@ struct policy_request {
 	const char *bundle;   /* absolute; for fs.host-paths exemptions (decision 3) */
 	const char *rootfs;   /* absolute */
 	bool no_pivot, no_new_keyring; /* --no-pivot, --no-new-keyring */
-	unsigned cpus;        /* of the host, for the masks of each; 0: not known */
-	OCI_LIST(struct policy_bind_source) sources; /* by index into spec->mounts; may be shorter */
-	OCI_LIST(uint32_t) privileged_gids;     /* host gids of docker, wheel, sudo, disk... (user.groups) */
-	/* The user namespace that owns the namespaces joined by path, where that is neither ours nor
-	 * the initial one (decision 5); path NULL: none. */
+	unsigned cpus; /* of the host, for the masks of each; 0: not known */
+	OCI_LIST(struct policy_bind_source) sources; /* as spec->mounts; may be shorter */
+	OCI_LIST(uint32_t) privileged_gids; /* host gids of docker, wheel, sudo, disk... */
+	/* The user namespace that owns the namespaces joined by path, where that is neither ours
+	 * nor the initial one (decision 5); path NULL: none. */
 	struct {
 		const char *path;
 		struct oci_id_maps uid_maps, gid_maps;
 	} joined_userns;
-	size_t own_mounts;    /* the first n mounts of the spec are the runtime's own choice (sandbox), not
-			       * the user's: fs.host-paths and fs.control-sockets do not judge them */
+	/* The first n mounts of the spec are the runtime's own choice (sandbox), not the user's:
+	 * fs.host-paths and fs.control-sockets do not judge them. */
+	size_t own_mounts;
 };
 
 struct policy_change { /* forced: done silently, always recorded */
@@ -95,19 +99,19 @@ struct policy_note { /* recorded: a control that is unavailable or weaker than i
 
 /* What config.json cannot say and the plan needs to know. */
 struct policy_settings {
-	bool forced_userns;       /* our choice, not the config's: id-map rootfs and binds (ladder) */
+	bool forced_userns;       /* not the config's: id-map rootfs and binds (the ladder) */
 	bool guard_filter;        /* stack profiles/guard.json below the profile */
 	bool builtin_seccomp;     /* linux.seccomp is absent: the plan loads our default profile */
-	struct oci_strings allow_calls; /* calls the guard and the default profile must let through */
+	struct oci_strings allow_calls; /* the guard and the default profile let them through */
 	bool builtin_lsm;         /* the label is ours: loaded or replaced as decision 49 says */
 	bool rootfs_volatile;     /* fs.rootfs-ro=volatile */
-	bool inside_userns_limit; /* write 0 to user.max_user_namespaces in the namespace we created */
+	bool inside_userns_limit; /* user.max_user_namespaces is 0 in the namespace we created */
 	bool chown_pipes;         /* decision 1 */
 	bool deny_spec_allow;     /* drop SECCOMP_FILTER_FLAG_SPEC_ALLOW, never add it */
 	bool strict_devices;      /* no device nodes outside /dev, no mknod wildcard */
 	bool harden_mount_flags;  /* nosuid,nodev on the rootfs (mounts carry theirs as options) */
 	bool force_keyring;       /* a new session keyring whatever --no-new-keyring says */
-	size_t mounts_added;      /* the first n mounts are ours: the config's mounts[i] is at n + i */
+	size_t mounts_added;      /* the first n mounts are ours: mounts[i] of the config is n + i */
 	/* Limits we added: those the host cannot apply are recorded, not errors (decision 16). */
 	bool added_memory, added_swap, added_pids, added_cpu_weight, added_devices;
 };

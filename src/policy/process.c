@@ -28,14 +28,15 @@ void harden_personality(struct harden *h)
 	value = harden_text(h, "0x%llx", (unsigned long long)flags);
 	if (!overridden(h, value))
 		harden_refused(h, "/linux/personality", harden_text(h, "asks for flags %s", value),
-			       "no personality flags", value);
+		               "no personality flags", value);
 }
 
 void harden_fds(struct harden *h)
 {
 	if (h->request->preserve_fds && !overridden(h, "preserve"))
-		harden_refused(h, NULL, "--preserve-fds hands descriptors of the host to the container",
-			       "fds 0, 1 and 2 only", "preserve");
+		harden_refused(h, NULL,
+		               "--preserve-fds hands descriptors of the host to the container",
+		               "fds 0, 1 and 2 only", "preserve");
 }
 
 void harden_keyring(struct harden *h)
@@ -47,11 +48,13 @@ void harden_keyring(struct harden *h)
 }
 
 /* Variables by which a program loads code of somebody else's choice. */
+/* clang-format off */
 static const char *const loader_variables[] = {
 	"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH", "BASH_ENV", "PYTHONPATH",
 	"PYTHONSTARTUP", "PYTHONHOME", "PERL5LIB", "PERL5OPT", "RUBYLIB", "RUBYOPT", "NODE_OPTIONS",
 	"NODE_PATH", "JAVA_TOOL_OPTIONS",
 };
+/* clang-format on */
 
 /* The mount that shows the path inside, or NULL for the rootfs. */
 static const struct oci_mount *find_mount(const struct oci_spec *spec, const char *path)
@@ -78,7 +81,8 @@ static bool is_writable(const struct oci_spec *spec, const char *path)
 
 	if (!mount)
 		return !spec->root.readonly;
-	if (mount_is_bind(mount) || mount_has_type(mount, "tmpfs") || mount_has_type(mount, "overlay"))
+	if (mount_is_bind(mount) || mount_has_type(mount, "tmpfs") ||
+	    mount_has_type(mount, "overlay"))
 		return !mount_is_readonly(mount);
 	return false;
 }
@@ -134,7 +138,8 @@ void harden_loader(struct harden *h)
 		path = value ? find_writable(h, value) : NULL;
 		if (path && !overridden(h, name))
 			harden_refused(h, harden_text(h, "/process/env/%zu", index),
-				       harden_text(h, "%s loads code from the writable place %s", name, path),
-				       "a read-only place", name);
+			               harden_text(h, "%s loads code from the writable place %s",
+			                           name, path),
+			               "a read-only place", name);
 	}
 }

@@ -69,7 +69,7 @@ void harden_changed(struct harden *h, const char *pointer, const char *before, c
 }
 
 void harden_refused(struct harden *h, const char *pointer, const char *found, const char *wanted,
-		    const char *value)
+                    const char *value)
 {
 	struct policy_result *r = h->result;
 

@@ -15,12 +15,14 @@ enum {
 	VALUES_MAX = 200,
 };
 
+/* clang-format off */
 static const char *const caller_phrases[] = {
 	"permission denied", "operation not permitted", "no such file", "no such process",
 	"not found", "is a directory", "not a directory", "does not exist", "not running",
 	"already finished", "invalid process", "open executable", "path is empty",
 	"cannot find the file", "needs an argument", "requires an argument", "failed to run runc",
 };
+/* clang-format on */
 
 static void break_phrases(char *text)
 {
@@ -40,26 +42,27 @@ static void break_phrases(char *text)
 	}
 }
 
-/* "ID=a,b,c:REASON" for a group of findings; "" if there is none, or if it would be too long to
- * be worth copying. */
-static void join_overrides(const struct policy_finding *first, size_t n, char out[GROUP_MAX])
+/* "ID=a,b,c:REASON" for a group of findings; false if there is none, or if it would be too long
+ * to be worth copying. */
+static bool join_overrides(const struct policy_finding *first, size_t n, char out[GROUP_MAX])
 {
+	const struct override_rule *rule = override_rule_find(first->check);
 	size_t skip = strlen(first->check) + 1, used;
 
-	out[0] = '\0';
+	if (!rule)
+		return false;
 	used = (size_t)snprintf(out, GROUP_MAX, "%s=", first->check);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < (rule->is_list ? n : 1); i++) {
 		const char *value = first[i].override ? first[i].override + skip : NULL;
 		size_t len = value ? strlen(value) - strlen(":REASON") : 0;
 
-		if (!value || used + len > VALUES_MAX) {
-			out[0] = '\0';
-			return;
-		}
+		if (!value || used + len > VALUES_MAX)
+			return false;
 		used += (size_t)snprintf(out + used, GROUP_MAX - used, "%s%.*s", i ? "," : "",
-					 (int)len, value);
+		                         (int)len, value);
 	}
 	(void)snprintf(out + used, GROUP_MAX - used, ":REASON");
+	return true;
 }
 
 static void describe_remedy(const struct policy_finding *first, size_t n, char out[GROUP_MAX])
@@ -70,14 +73,14 @@ static void describe_remedy(const struct policy_finding *first, size_t n, char o
 		(void)snprintf(out, GROUP_MAX, "(no override; wanted: %.150s)", first->wanted);
 		return;
 	}
-	join_overrides(first, n, override);
-	if (override[0])
+	if (join_overrides(first, n, override))
 		(void)snprintf(out, GROUP_MAX, "(override %s)", override);
 	else
 		(void)snprintf(out, GROUP_MAX, "(overrides: see donjon policy diff)");
 }
 
-/* One check's findings: "dev.nodes: 102, first /linux/devices/0 asks for /dev/fuse (override ...)". */
+/* One check's findings: "dev.nodes: 102, first /linux/devices/0 asks for /dev/fuse (override ...)".
+ */
 static void describe_group(const struct policy_finding *first, size_t n, char out[GROUP_MAX])
 {
 	char count[48] = "", remedy[GROUP_MAX];
@@ -86,8 +89,8 @@ static void describe_group(const struct policy_finding *first, size_t n, char ou
 		(void)snprintf(count, sizeof(count), "%zu, first ", n);
 	describe_remedy(first, n, remedy);
 	(void)snprintf(out, GROUP_MAX, "%s: %s%.120s%s%.200s %s", first->check, count,
-		       first->pointer ? first->pointer : "", first->pointer ? " " : "", first->found,
-		       remedy);
+	               first->pointer ? first->pointer : "", first->pointer ? " " : "",
+	               first->found, remedy);
 }
 
 static size_t group_size(const struct policy_finding *first, size_t left)
@@ -105,7 +108,7 @@ int refusal_fail(const struct policy_result *result, struct donjon_error *err)
 	size_t used, shown = 0, n = result->findings.n;
 
 	used = (size_t)snprintf(text, sizeof(text), "refused by policy level %s",
-				policy_level_name(result->in_force));
+	                        policy_level_name(result->in_force));
 	while (shown < n) {
 		const struct policy_finding *first = &result->findings.v[shown];
 		size_t size = group_size(first, n - shown);
@@ -113,13 +116,13 @@ int refusal_fail(const struct policy_result *result, struct donjon_error *err)
 		describe_group(first, size, group);
 		if (used + strlen(group) + TAIL_MAX > REFUSAL_MAX)
 			break;
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s %s", shown ? ";" : ":",
-					 group);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s %s",
+		                         shown ? ";" : ":", group);
 		shown += size;
 	}
 	if (shown < n)
-		(void)snprintf(text + used, sizeof(text) - used, "; and %zu more: see donjon policy diff",
-			       n - shown);
+		(void)snprintf(text + used, sizeof(text) - used,
+		               "; and %zu more: see donjon policy diff", n - shown);
 	break_phrases(text);
 	return dj_fail(err, DONJON_E_REFUSED, "%s", text);
 }

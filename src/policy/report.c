@@ -1,4 +1,5 @@
-/* The record as JSON: the `hardening` object of the state file, of --dry-run and of `policy diff`. */
+/* The record as JSON: the `hardening` object of the state file, of --dry-run and of `policy diff`.
+ */
 #include "base/cleanup.h"
 #include "policy/harden.h"
 #include "wrap/json.h"

@@ -21,7 +21,8 @@ void harden_rootfs(struct harden *h)
 		return;
 	if (overridden(h, "volatile")) {
 		h->result->settings.rootfs_volatile = true;
-		harden_changed(h, "/root/readonly", "written to the image", "written to memory, and lost");
+		harden_changed(h, "/root/readonly", "written to the image",
+		               "written to memory, and lost");
 		return;
 	}
 	if (overridden(h, "rw"))
@@ -78,7 +79,8 @@ static void add_scratch(struct harden *h)
 		if (!is_scratch_wanted(h, &scratch[i]))
 			continue;
 		added[n++] = make_tmpfs(h, &scratch[i]);
-		harden_changed(h, "/mounts", "", harden_text(h, "tmpfs on %s, 64 MiB", scratch[i].path));
+		harden_changed(h, "/mounts", "",
+		               harden_text(h, "tmpfs on %s, 64 MiB", scratch[i].path));
 	}
 	if (n == 0)
 		return;
@@ -102,8 +104,9 @@ static void judge_configured_tmp(struct harden *h, size_t index)
 	for (size_t i = 0; i < DJ_COUNT(flags); i++)
 		if (contradicted & flags[i])
 			harden_refused(h, mount_pointer(h, index, "options"),
-				       harden_text(h, "asks for %s at /tmp", mount_flag_opposite(flags[i])),
-				       "nosuid,nodev,noexec", mount_flag_opposite(flags[i]));
+			               harden_text(h, "asks for %s at /tmp",
+			                           mount_flag_opposite(flags[i])),
+			               "nosuid,nodev,noexec", mount_flag_opposite(flags[i]));
 }
 
 void harden_tmp(struct harden *h)

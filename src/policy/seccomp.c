@@ -6,7 +6,8 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
-/* Engines leave the section out for "unconfined" too: the two cannot be told apart (decision 21). */
+/* Engines leave the section out for "unconfined" too: the two cannot be told apart (decision 21).
+ */
 void harden_seccomp(struct harden *h)
 {
 	if (h->spec->linux.seccomp.set || overridden(h, "guard-only"))
@@ -42,8 +43,8 @@ void harden_seccomp_default(struct harden *h)
 
 	if (word && !overridden(h, word))
 		harden_refused(h, "/linux/seccomp/defaultAction",
-			       harden_text(h, "lets unlisted system calls through (%s)", word),
-			       "an allow-list", word);
+		               harden_text(h, "lets unlisted system calls through (%s)", word),
+		               "an allow-list", word);
 }
 
 void harden_seccomp_guard(struct harden *h)
@@ -55,7 +56,7 @@ void harden_seccomp_guard(struct harden *h)
 	if (value)
 		override_items(value, h->arena, &settings->allow_calls);
 	harden_changed(h, NULL, "the profile alone",
-		       value ? harden_text(h, "guard filter, except %s", value) : "guard filter");
+	               value ? harden_text(h, "guard filter, except %s", value) : "guard filter");
 }
 
 /* The flag trades the kernel's defence against speculation for speed. */

@@ -37,8 +37,8 @@ void harden_sysctls(struct harden *h)
 
 		if (!is_safe(key) && !overridden(h, key))
 			harden_refused(h, harden_pointer(h, "/linux/sysctl/", key),
-				       "is not on the list of safe sysctls",
-				       "set it on the host, or leave it out", key);
+			               "is not on the list of safe sysctls",
+			               "set it on the host, or leave it out", key);
 	}
 }
 

@@ -1,6 +1,7 @@
 /*
  * The user namespace and the ids seen from outside (design.md §3.2 a-d, decisions 2, 5, 17, 19).
- * The namespace is chosen here; how the rootfs and volumes get owners inside is the launch's ladder.
+ * The namespace is chosen here; how the rootfs and volumes get owners inside is the launch's
+ * ladder.
  */
 #include "policy/harden.h"
 
@@ -8,10 +9,10 @@
 
 enum {
 	RANGE_SIZE = 65536,
-	NOBODY = 65534,       /* images know this id: it keeps its place in every map */
-	EXTRA_MAX = 256,      /* the kernel takes 340 lines */
-	SYSTEM_IDS = 1000,    /* below: accounts of the host's own services */
-	PRIVATE_IDS = 65536,  /* from here on no distribution places accounts */
+	NOBODY = 65534,      /* images know this id: it keeps its place in every map */
+	EXTRA_MAX = 256,     /* the kernel takes 340 lines */
+	SYSTEM_IDS = 1000,   /* below: accounts of the host's own services */
+	PRIVATE_IDS = 65536, /* from here on no distribution places accounts */
 };
 
 static bool runs_as_mapped_root(const struct harden *h)
@@ -42,7 +43,8 @@ static struct oci_id_maps map_range(struct harden *h, const uint32_t *extra, siz
 	maps.v[maps.n++] = (struct oci_id_map){ 0, base, NOBODY + 1 - (uint32_t)n };
 	maps.v[maps.n++] = (struct oci_id_map){ NOBODY, base + NOBODY, 1 };
 	for (uint32_t i = 0; i < n; i++)
-		maps.v[maps.n++] = (struct oci_id_map){ extra[i], base + (i ? NOBODY - i : NOBODY + 1), 1 };
+		maps.v[maps.n++] =
+		        (struct oci_id_map){ extra[i], base + (i ? NOBODY - i : NOBODY + 1), 1 };
 	return maps;
 }
 
@@ -68,8 +70,8 @@ static void make_private(struct harden *h)
 	linux_->uid_mappings = map_range(h, uids, n_uids);
 	linux_->gid_mappings = map_range(h, gids, n_gids);
 	harden_changed(h, "/linux/namespaces", "the host's user namespace",
-		       harden_text(h, "its own, on host ids %u-%u", h->host->id_range,
-				   h->host->id_range + RANGE_SIZE - 1));
+	               harden_text(h, "its own, on host ids %u-%u", h->host->id_range,
+	                           h->host->id_range + RANGE_SIZE - 1));
 }
 
 /* Without privileges and without a range only the caller's own ids can be mapped. */
@@ -80,17 +82,17 @@ static void make_single(struct harden *h)
 	h->spec->linux.uid_mappings = map_one(h, user->uid, h->host->euid);
 	h->spec->linux.gid_mappings = map_one(h, user->gid, h->host->egid);
 	harden_changed(h, "/linux/namespaces", "the host's user namespace",
-		       "its own, with the caller's ids only");
+	               "its own, with the caller's ids only");
 }
 
 static void join_owner(struct harden *h)
 {
 	h->spec->linux.namespaces[OCI_NS_USER].path =
-		dj_arena_strdup(h->arena, h->request->joined_userns.path);
+	        dj_arena_strdup(h->arena, h->request->joined_userns.path);
 	h->spec->linux.uid_mappings = h->request->joined_userns.uid_maps;
 	h->spec->linux.gid_mappings = h->request->joined_userns.gid_maps;
 	harden_changed(h, "/linux/namespaces", "the host's user namespace",
-		       "the user namespace of the pod whose namespaces are joined");
+	               "the user namespace of the pod whose namespaces are joined");
 }
 
 void harden_userns(struct harden *h)
@@ -98,14 +100,16 @@ void harden_userns(struct harden *h)
 	if (!namespace_is_host(h->spec, OCI_NS_USER))
 		return;
 	if (runs_as_mapped_root(h)) {
-		harden_noted(h, "shares the user namespace of the caller's other containers (rootless)");
+		harden_noted(
+		        h, "shares the user namespace of the caller's other containers (rootless)");
 		return;
 	}
 	if (overridden(h, "host"))
 		return;
 	if (!h->request->joined_userns.path && h->host->id_range == 0 && h->host->euid == 0) {
-		harden_refused(h, "/linux/namespaces", "has no user namespace and no range of host ids is free",
-			       "a private user namespace", "host");
+		harden_refused(h, "/linux/namespaces",
+		               "has no user namespace and no range of host ids is free",
+		               "a private user namespace", "host");
 		return;
 	}
 	h->spec->linux.set = true;
@@ -120,7 +124,7 @@ void harden_userns(struct harden *h)
 }
 
 static void judge_map(struct harden *h, const char *member, const struct oci_id_maps *maps,
-		      uint32_t lowest)
+                      uint32_t lowest)
 {
 	bool is_low = false;
 
@@ -129,13 +133,14 @@ static void judge_map(struct harden *h, const char *member, const struct oci_id_
 
 		if (host_id < lowest)
 			harden_refused(h, harden_text(h, "/linux/%s/%zu", member, i),
-				       harden_text(h, "maps host ids from %u", host_id),
-				       "host ids no account of the host uses",
-				       harden_text(h, "%u", host_id));
+			               harden_text(h, "maps host ids from %u", host_id),
+			               "host ids no account of the host uses",
+			               harden_text(h, "%u", host_id));
 		is_low |= host_id < PRIVATE_IDS;
 	}
 	if (is_low)
-		harden_noted(h, harden_text(h, "%s: host ids below %u are mapped", member, PRIVATE_IDS));
+		harden_noted(
+		        h, harden_text(h, "%s: host ids below %u are mapped", member, PRIVATE_IDS));
 }
 
 /* Host ids of a runtime that itself runs mapped, or unprivileged, are its caller's own. */
@@ -169,7 +174,8 @@ void harden_userns_nested(struct harden *h)
 		harden_changed(h, NULL, "user.max_user_namespaces of the host", "0 inside");
 }
 
-bool userns_host_id(const struct harden *h, const struct oci_id_maps *maps, uint32_t id, uint32_t *out)
+bool userns_host_id(const struct harden *h, const struct oci_id_maps *maps, uint32_t id,
+                    uint32_t *out)
 {
 	*out = id;
 	if (namespace_is_host(h->spec, OCI_NS_USER))
@@ -191,8 +197,9 @@ void harden_uid(struct harden *h)
 	if (!h->spec->process.set || h->spec->process.user.uid != 0)
 		return;
 	if (overridden(h, "always")) {
-		harden_refused(h, "/process/user/uid", "is 0, which the policy refuses even when mapped",
-			       "a uid other than 0", NULL);
+		harden_refused(h, "/process/user/uid",
+		               "is 0, which the policy refuses even when mapped",
+		               "a uid other than 0", NULL);
 		return;
 	}
 	(void)overridden(h, "mapped"); /* says what holds anyway */
@@ -201,7 +208,7 @@ void harden_uid(struct harden *h)
 		return;
 	if (!overridden(h, "unmapped"))
 		harden_refused(h, "/process/user/uid", "is 0 and stands for root of the host",
-			       "a uid other than 0, or a private user namespace", "unmapped");
+		               "a uid other than 0, or a private user namespace", "unmapped");
 }
 
 static bool is_privileged_gid(const struct harden *h, uint32_t host_gid)
@@ -223,7 +230,7 @@ static void judge_gid(struct harden *h, const char *pointer, uint32_t gid)
 	    !is_privileged_gid(h, host_gid) || overridden(h, value))
 		return;
 	harden_refused(h, pointer, harden_text(h, "is the host's privileged group %u", host_gid),
-		       "groups without rights on the host", value);
+	               "groups without rights on the host", value);
 }
 
 /* gid 0 follows uid 0: engines send it with every container (decision 2). */
@@ -239,5 +246,5 @@ void harden_groups(struct harden *h)
 	for (size_t i = 0; i < user->additional_gids.n; i++)
 		if (user->additional_gids.v[i] != user->gid) /* engines repeat it */
 			judge_gid(h, harden_text(h, "/process/user/additionalGids/%zu", i),
-				  user->additional_gids.v[i]);
+			          user->additional_gids.v[i]);
 }

@@ -51,7 +51,7 @@ int store_enter(struct store *store, const char *id, struct donjon_error *err)
 	return dj_fail_os(err, errno, "open state of container %s", id);
 }
 
-static bool is_entry(const struct store *store, const char *id, int dir_fd)
+bool store_is_entry(const struct store *store, const char *id, int dir_fd)
 {
 	struct stat named, held;
 
@@ -82,7 +82,7 @@ int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 	if (store_lock(fd, CREATE_LOCK_MS, err) < 0)
 		return -1;
 	/* `delete --force` may have found the directory before we had the lock. */
-	if (!is_entry(store, id, fd))
+	if (!store_is_entry(store, id, fd))
 		return dj_fail(err, DONJON_E_STATUS,
 			       "container %s was deleted while it was being created", id);
 	return dj_take_fd(&fd);
@@ -152,7 +152,7 @@ int store_remove(struct store *store, const char *id, int dir_fd, struct donjon_
 	int r;
 
 	/* Somebody else's removal came first, and the name may be a new container's by now. */
-	if (!is_entry(store, id, dir_fd))
+	if (!store_is_entry(store, id, dir_fd))
 		return 0;
 	/* The state last: until then a removal that was interrupted can be repeated. */
 	r = empty_directory(dir_fd, STORE_STATE_FILE, DEPTH_MAX);

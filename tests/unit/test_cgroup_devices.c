@@ -83,13 +83,14 @@ static void test_lines(void **state)
 
 /* ---- the kernel's verdicts ---- */
 
-/* Numbers nobody drives: an allowed open is ENXIO, a denied one EPERM. */
+/* Numbers nobody drives.  access(2) asks the device cgroup as open(2) does, but not for a driver
+ * (which would start modprobe). */
 enum { BASE = 240, SIDE = 2 };
-enum { KINDS = 4 }; /* open for reading, writing, both; mknod */
+enum { KINDS = 4 }; /* reading, writing, both; mknod */
 enum { PROBES = 2 * SIDE * SIDE * KINDS };
 
 static const int wanted_access[KINDS] = { R, W, R | W, M };
-static const int open_flags[KINDS] = { O_RDONLY, O_WRONLY, O_RDWR, 0 };
+static const int access_modes[KINDS] = { R_OK, W_OK, R_OK | W_OK, 0 };
 
 struct probe {
 	char type;
@@ -118,15 +119,13 @@ static int make_node(const struct probe *p, const char *name)
 static bool is_allowed(const struct probe *p)
 {
 	char name[64];
-	int fd;
 
 	node_name(p, name, sizeof(name));
 	if (p->kind == 3) {
 		(void)strcat(name, "-new");
 		return make_node(p, name) == 0 && unlink(name) == 0;
 	}
-	fd = open(name, open_flags[p->kind] | O_CLOEXEC);
-	return fd >= 0 || errno != EPERM;
+	return access(name, access_modes[p->kind]) == 0;
 }
 
 /* What the rules mean: for each kind of access the last rule that speaks about it. */

@@ -22,14 +22,14 @@
 #define NAMESPACES                                                                                 \
 	"{'type':'pid'},{'type':'network'},{'type':'mount'},{'type':'ipc'},{'type':'uts'},"        \
 	"{'type':'cgroup'}"
-#define LINUX(extra) "'namespaces':[" NAMESPACES "]" extra
-#define USERNS(extra) "'namespaces':[" NAMESPACES ",{'type':'user'}]," extra
+#define LINUX(extra)            "'namespaces':[" NAMESPACES "]" extra
+#define USERNS(extra)           "'namespaces':[" NAMESPACES ",{'type':'user'}]," extra
 #define PROCESS_AS(user, extra) "'user':{" user "},'args':['x'],'cwd':'/'" extra
-#define PROCESS(extra) PROCESS_AS("'uid':1000,'gid':1000", extra)
-#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define PROCESS(extra)          PROCESS_AS("'uid':1000,'gid':1000", extra)
+#define ID                      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define CAPS(bounding, effective, ambient)                                                         \
-	",'capabilities':{'bounding':[" bounding "],'effective':[" effective "],'permitted':["     \
-	bounding "],'inheritable':[" ambient "],'ambient':[" ambient "]}"
+	",'capabilities':{'bounding':[" bounding "],'effective':[" effective                       \
+	"],'permitted':[" bounding "],'inheritable':[" ambient "],'ambient':[" ambient "]}"
 
 static const char *const default_process = PROCESS("");
 static const char *const default_linux = LINUX("");
@@ -53,13 +53,14 @@ struct run {
 };
 
 static char *json_text(struct dj_arena *arena, const char *process, const char *linux_,
-		       const char *mounts, const char *top)
+                       const char *mounts, const char *top)
 {
-	char *text = dj_arena_printf(arena,
-				     "{'ociVersion':'1.0.2','root':{'path':'rootfs'},'process':{%s},"
-				     "'linux':{%s},'mounts':[%s]%s}",
-				     process ? process : default_process, linux_ ? linux_ : default_linux,
-				     mounts ? mounts : "", top ? top : "");
+	char *text = dj_arena_printf(
+	        arena,
+	        "{'ociVersion':'1.0.2','root':{'path':'rootfs'},'process':{%s},"
+	        "'linux':{%s},'mounts':[%s]%s}",
+	        process ? process : default_process, linux_ ? linux_ : default_linux,
+	        mounts ? mounts : "", top ? top : "");
 
 	for (char *p = text; *p; p++)
 		if (*p == '\'')
@@ -76,7 +77,7 @@ static void decode(struct run *run, const char *text, struct oci_spec *out)
 }
 
 static void apply(struct run *run, const char *text, const struct host_facts *facts,
-		  const struct policy_request *request)
+                  const struct policy_request *request)
 {
 	*run = (struct run){ 0 };
 	decode(run, text, &run->before);
@@ -110,12 +111,14 @@ struct row {
 };
 
 #define DEFAULT_SETS CAPS("'CAP_CHOWN','CAP_NET_RAW'", "'CAP_CHOWN'", "'CAP_CHOWN'")
-#define LOW_PORTS CAPS("'CAP_NET_BIND_SERVICE'", "'CAP_NET_BIND_SERVICE'", "")
+#define LOW_PORTS    CAPS("'CAP_NET_BIND_SERVICE'", "'CAP_NET_BIND_SERVICE'", "")
 #define BIND(source, destination, options)                                                         \
-	"{'destination':'" destination "','type':'bind','source':'" source "','options':['rbind','nosuid'," \
+	"{'destination':'" destination "','type':'bind','source':'" source                         \
+	"','options':['rbind','nosuid',"                                                           \
 	"'nodev','rnosuid','rnodev'" options "]}"
 #define FORTY                                                                                      \
-	"'CAP_CHOWN','CAP_DAC_OVERRIDE','CAP_DAC_READ_SEARCH','CAP_FOWNER','CAP_FSETID','CAP_KILL'," \
+	"'CAP_CHOWN','CAP_DAC_OVERRIDE','CAP_DAC_READ_SEARCH','CAP_FOWNER','CAP_FSETID','CAP_"     \
+	"KILL',"                                                                                   \
 	"'CAP_SETGID','CAP_SETUID','CAP_SETPCAP','CAP_LINUX_IMMUTABLE','CAP_NET_BIND_SERVICE',"    \
 	"'CAP_NET_BROADCAST','CAP_NET_ADMIN','CAP_NET_RAW','CAP_IPC_LOCK','CAP_IPC_OWNER',"        \
 	"'CAP_SYS_MODULE','CAP_SYS_RAWIO','CAP_SYS_CHROOT','CAP_SYS_PTRACE','CAP_SYS_PACCT',"      \
@@ -123,6 +126,10 @@ struct row {
 	"'CAP_SYS_TTY_CONFIG','CAP_MKNOD','CAP_LEASE','CAP_AUDIT_WRITE','CAP_AUDIT_CONTROL',"      \
 	"'CAP_SETFCAP','CAP_MAC_OVERRIDE','CAP_MAC_ADMIN','CAP_SYSLOG','CAP_WAKE_ALARM',"          \
 	"'CAP_BLOCK_SUSPEND','CAP_AUDIT_READ','CAP_PERFMON','CAP_BPF'"
+
+#define FOUR_PATHS    "/lib:/lib:/lib:/lib:"
+#define SIXTEEN_PATHS FOUR_PATHS FOUR_PATHS FOUR_PATHS FOUR_PATHS
+#define MANY_PATHS    SIXTEEN_PATHS SIXTEEN_PATHS SIXTEEN_PATHS SIXTEEN_PATHS
 
 /* clang-format off */
 static const struct row rows[] = {
@@ -246,6 +253,8 @@ static const struct row rows[] = {
 	  .mounts = "{'destination':'/data','type':'tmpfs','source':'tmpfs','options':['dev']}" },
 	{ "fs.nosuid-nodev", NOTHING, .override = "fs.nosuid-nodev=/:x",
 	  .mounts = "{'destination':'/dev','type':'tmpfs','source':'tmpfs','options':['nosuid','mode=755']}" },
+	{ "fs.nosuid-nodev", REFUSED, "asks for suid or dev at /data",
+	  .mounts = "{'destination':'//data/','type':'tmpfs','source':'tmpfs','options':['suid']}" },
 	{ "fs.proc-visibility", CHANGED, "/mounts/0/options:  -> hidepid=ptraceable",
 	  .mounts = "{'destination':'/proc','type':'proc','source':'proc'}" },
 	{ "fs.proc-visibility", NOTHING, .mounts = "{'destination':'/proc','type':'proc','source':'proc','options':['hidepid=invisible']}" },
@@ -282,6 +291,8 @@ static const struct row rows[] = {
 	  .linux_ = LINUX(",'resources':{'devices':[{'allow':false,'access':'rwm'},{'allow':true,'type':'c','access':'m'},"
 			  "{'allow':true,'type':'b','access':'m'},{'allow':true,'type':'c','major':1,'minor':3,'access':'rwm'},"
 			  "{'allow':true,'type':'c','major':10,'minor':200,'access':'rwm'}]}") },
+	{ "dev.cgroup", CHANGED, "/linux/resources/devices: 1 rules -> 2 rules, denied by default, no mknod",
+	  .linux_ = LINUX(",'resources':{'devices':[{'allow':true,'type':'c','major':136,'access':'rw'}]}") },
 	{ "dev.cgroup", REFUSED, "allows c10:229",
 	  .linux_ = LINUX(",'resources':{'devices':[{'allow':true,'type':'c','major':10,'minor':229,'access':'rw'}]}") },
 	{ "dev.cgroup", REFUSED, "allows a*:*",
@@ -332,6 +343,8 @@ static const struct row rows[] = {
 	{ "res.oom", NOTED, "oom_score_adj -998", .process = PROCESS(",'oomScoreAdj':-998") },
 	{ "res.oom", NOTHING, .process = PROCESS(",'oomScoreAdj':0") },
 
+	{ "res.oom", NOTED, "OOM killer is disabled", .linux_ = LINUX(",'resources':{'memory':{'disableOOMKiller':true}}") },
+
 	{ "sysctl.safe", NOTHING,
 	  .linux_ = LINUX(",'sysctl':{'net.ipv4.ping_group_range':'0 2147483647','net.ipv4.ip_unprivileged_port_start':'0'}") },
 	{ "sysctl.safe", REFUSED, "list of safe sysctls", .linux_ = LINUX(",'sysctl':{'net.ipv4.ip_forward':'1'}") },
@@ -344,6 +357,9 @@ static const struct row rows[] = {
 	  .process = PROCESS(",'env':['NODE_OPTIONS=--require /src/hook.js']"), .mounts = BIND("/srv", "/src", "") },
 	{ "env.loader", NOTHING, .process = PROCESS(",'env':['PYTHONPATH=/app:lib','LD_LIBRARY_PATH=/src/lib']"),
 	  .mounts = BIND("/srv", "/src", ",'ro'") },
+	{ "env.loader", NOTHING, .process = PROCESS(",'env':['LD_AUDIT=/sys/a','LD_PRELOADED=/tmp/x']"),
+	  .mounts = "{'destination':'/sys','type':'sysfs','source':'sysfs'}" },
+	{ "env.loader", REFUSED, "writable place /a65", .process = PROCESS(",'env':['LD_LIBRARY_PATH=" MANY_PATHS "/a65']") },
 	{ "env.loader", NOTHING, .override = "env.loader=PYTHONPATH:development",
 	  .process = PROCESS(",'env':['PYTHONPATH=/tmp']") },
 
@@ -358,6 +374,10 @@ static const struct row rows[] = {
 	{ "fs.host-paths", NOTHING, .mounts = BIND("/var/lib/docker/volumes/db/_data", "/data", "") },
 	{ "fs.host-paths", NOTHING,
 	  .mounts = BIND("/var/lib/kubelet/pods/0c1f9d2e-8f5b-4c0e-9c9a-0123456789ab/etc-hosts", "/etc/hosts", "") },
+	{ "fs.host-paths", NOTHING,
+	  .mounts = BIND("/var/lib/kubelet/pods/0123456789abcdef0123456789abcdef/etc-hosts", "/etc/hosts", "") },
+	{ "fs.host-paths", REFUSED, "exposes /var/lib/kubelet/pods/0123/etc-hosts",
+	  .mounts = BIND("/var/lib/kubelet/pods/0123/etc-hosts", "/etc/hosts", "") },
 	{ "fs.host-paths", NOTHING, .mounts = BIND("/root/bundle/extra", "/extra", "") },
 	{ "fs.host-paths", NOTHING, .mounts = BIND("/dev/null", "/etc/passwd", ",'ro'") },
 	{ "fs.host-paths", REFUSED, "exposes / of the host", .mounts = BIND("/", "/host", ",'ro'") },
@@ -374,7 +394,7 @@ static const struct row rows[] = {
 	{ "fs.host-paths", REFUSED, "is /dev itself", .mounts = BIND("/srv/dev", "/dev", "") },
 	{ "fs.host-paths", REFUSED, "exposes /etc of the host",
 	  .mounts = "{'destination':'/x','type':'overlay','source':'overlay','options':['lowerdir=/srv:/etc','ro']}" },
-	{ "fs.host-paths", REFUSED, "mounts the device /dev/sda1",
+	{ "fs.host-paths", REFUSED, "mounts a filesystem from /dev/sda1",
 	  .mounts = "{'destination':'/x','type':'ext4','source':'/dev/sda1'}" },
 	{ "fs.host-paths", NOTHING, .override = "fs.host-paths=/etc/ssl:certificates", .mounts = BIND("/etc/ssl/certs", "/x", ",'ro'") },
 	{ "fs.host-paths", REFUSED, "exposes /etc/sslx of the host", "fs.host-paths=/etc/ssl,/:x", .mounts = BIND("/etc/sslx", "/x", "") },
@@ -401,14 +421,15 @@ static size_t count_changes(struct run *run, const char *check, const char *text
 
 		if (strcmp(c->check, check) == 0 &&
 		    (!text || strcmp(text, dj_arena_printf(&run->arena, "%s: %s -> %s",
-							   text_or(c->pointer, "-"), c->before,
-							   c->after)) == 0))
+		                                           text_or(c->pointer, "-"), c->before,
+		                                           c->after)) == 0))
 			n++;
 	}
 	return n;
 }
 
-static const struct policy_finding *find_refusal(const struct run *run, const char *check, const char *text)
+static const struct policy_finding *find_refusal(const struct run *run, const char *check,
+                                                 const char *text)
 {
 	for (size_t i = 0; i < run->result.findings.n; i++)
 		if (strcmp(run->result.findings.v[i].check, check) == 0 &&
@@ -420,7 +441,8 @@ static const struct policy_finding *find_refusal(const struct run *run, const ch
 static bool has_note(const struct run *run, const char *check, const char *text)
 {
 	for (size_t i = 0; i < run->result.notes.n; i++)
-		if (strcmp(run->result.notes.v[i].check, check) == 0 && strstr(run->result.notes.v[i].text, text))
+		if (strcmp(run->result.notes.v[i].check, check) == 0 &&
+		    strstr(run->result.notes.v[i].text, text))
 			return true;
 	return false;
 }
@@ -429,13 +451,14 @@ static void print_run(const struct run *run)
 {
 	for (size_t i = 0; i < run->result.changes.n; i++)
 		print_message("  changed %s: %s: %s -> %s\n", run->result.changes.v[i].check,
-			      text_or(run->result.changes.v[i].pointer, "-"),
-			      run->result.changes.v[i].before, run->result.changes.v[i].after);
+		              text_or(run->result.changes.v[i].pointer, "-"),
+		              run->result.changes.v[i].before, run->result.changes.v[i].after);
 	for (size_t i = 0; i < run->result.findings.n; i++)
 		print_message("  refused %s: %s\n", run->result.findings.v[i].check,
-			      run->result.findings.v[i].found);
+		              run->result.findings.v[i].found);
 	for (size_t i = 0; i < run->result.notes.n; i++)
-		print_message("  noted %s: %s\n", run->result.notes.v[i].check, run->result.notes.v[i].text);
+		print_message("  noted %s: %s\n", run->result.notes.v[i].check,
+		              run->result.notes.v[i].text);
 }
 
 static bool as_wanted(struct run *run, const struct row *row)
@@ -449,7 +472,8 @@ static bool as_wanted(struct run *run, const struct row *row)
 		return has_note(run, row->check, row->text);
 	case NOTHING:
 	default:
-		return count_changes(run, row->check, NULL) == 0 && !find_refusal(run, row->check, NULL);
+		return count_changes(run, row->check, NULL) == 0 &&
+		       !find_refusal(run, row->check, NULL);
 	}
 }
 
@@ -459,11 +483,25 @@ static bool as_wanted(struct run *run, const struct row *row)
 static void assert_misread_by_nobody(const char *text)
 {
 	static const char *const phrases[] = {
-		"permission denied", "operation not permitted", "no such file", "not found",
-		"is a directory", "not a directory", "does not exist", "no such process",
-		"container not running", "process already finished", "invalid process",
-		"executable path is empty", "open executable", "cannot find the file",
-		"flag needs an argument", "requires an argument", "failed to run runc", "`", "\n",
+		"permission denied",
+		"operation not permitted",
+		"no such file",
+		"not found",
+		"is a directory",
+		"not a directory",
+		"does not exist",
+		"no such process",
+		"container not running",
+		"process already finished",
+		"invalid process",
+		"executable path is empty",
+		"open executable",
+		"cannot find the file",
+		"flag needs an argument",
+		"requires an argument",
+		"failed to run runc",
+		"`",
+		"\n",
 	};
 
 	assert_true(strlen(text) <= 2000);
@@ -490,7 +528,8 @@ static void assert_mounts_kept(const struct run *run)
 
 	assert_int_equal(run->spec.mounts.n, run->before.mounts.n + added);
 	for (size_t i = 0; i < run->before.mounts.n; i++) {
-		const struct oci_mount *b = &run->before.mounts.v[i], *a = &run->spec.mounts.v[added + i];
+		const struct oci_mount *b = &run->before.mounts.v[i],
+		                       *a = &run->spec.mounts.v[added + i];
 
 		assert_string_equal(a->destination, b->destination);
 		assert_superset(&a->options, &b->options);
@@ -499,9 +538,9 @@ static void assert_mounts_kept(const struct run *run)
 			assert_string_equal(a->options.v[k], b->options.v[k]);
 		for (size_t k = b->options.n; k < a->options.n; k++)
 			assert_true(strncmp(a->options.v[k], "no", 2) == 0 ||
-				    strncmp(a->options.v[k], "rno", 3) == 0 ||
-				    strcmp(a->options.v[k], "ro") == 0 ||
-				    strcmp(a->options.v[k], "hidepid=ptraceable") == 0);
+			            strncmp(a->options.v[k], "rno", 3) == 0 ||
+			            strcmp(a->options.v[k], "ro") == 0 ||
+			            strcmp(a->options.v[k], "hidepid=ptraceable") == 0);
 	}
 }
 
@@ -516,7 +555,8 @@ static void assert_caps_subset(const struct oci_capabilities *a, const struct oc
 
 static void assert_limits_kept(const struct run *run)
 {
-	const struct oci_resources *b = &run->before.linux.resources, *a = &run->spec.linux.resources;
+	const struct oci_resources *b = &run->before.linux.resources,
+	                           *a = &run->spec.linux.resources;
 
 	if (b->memory.limit.set && b->memory.limit.v != 0)
 		assert_true(a->memory.limit.v == b->memory.limit.v);
@@ -541,7 +581,8 @@ static void assert_devices_trimmed(const struct run *run)
 
 	assert_true(a->devices.n > 0 && !a->devices.v[0].allow && a->devices.v[0].type == 'a');
 	for (size_t i = 0; i < a->devices.n; i++)
-		assert_false(a->devices.v[i].allow && (a->devices.v[i].mknod || a->devices.v[i].type == 'a'));
+		assert_false(a->devices.v[i].allow &&
+		             (a->devices.v[i].mknod || a->devices.v[i].type == 'a'));
 }
 
 static void assert_never_wider(const struct run *run)
@@ -564,7 +605,7 @@ static void assert_never_wider(const struct run *run)
 
 /* A second pass over the result finds nothing left to do to the document. */
 static void assert_idempotent(struct run *run, const struct host_facts *facts,
-			      const struct policy_request *request)
+                              const struct policy_request *request)
 {
 	struct policy_request again = *request;
 	struct policy_result second;
@@ -578,8 +619,10 @@ static void assert_idempotent(struct run *run, const struct host_facts *facts,
 		const struct policy_change *c = &second.changes.v[i];
 
 		/* No place in the document, or deliberately left to the plan. */
-		if (c->pointer && strcmp(c->check, "seccomp.on") != 0 && strcmp(c->after, "written to memory, and lost") != 0)
-			fail_msg("second pass: %s: %s: %s -> %s", c->check, c->pointer, c->before, c->after);
+		if (c->pointer && strcmp(c->check, "seccomp.on") != 0 &&
+		    strcmp(c->after, "written to memory, and lost") != 0)
+			fail_msg("second pass: %s: %s: %s -> %s", c->check, c->pointer, c->before,
+			         c->after);
 	}
 	assert_int_equal(run->spec.mounts.n, mounts);
 	assert_int_equal(run->spec.linux.masked_paths.n, masked);
@@ -606,7 +649,7 @@ static bool has_refusal_at(const struct run *run, const struct policy_finding *l
 
 /* The override a refusal names lets the same document through that check. */
 static void assert_override_helps(struct run *run, const char *text, const struct host_facts *facts,
-				  const struct policy_request *request)
+                                  const struct policy_request *request)
 {
 	for (size_t i = 0; i < run->result.findings.n; i++) {
 		const struct policy_finding *f = &run->result.findings.v[i];
@@ -626,7 +669,7 @@ static void assert_override_helps(struct run *run, const char *text, const struc
 }
 
 static void assert_promises(struct run *run, const char *text, const struct host_facts *facts,
-			    const struct policy_request *request)
+                            const struct policy_request *request)
 {
 	assert_int_equal(run->r, run->result.findings.n ? -1 : 0);
 	assert_int_equal(run->err.code, run->result.findings.n ? DONJON_E_REFUSED : DONJON_OK);
@@ -640,7 +683,10 @@ static struct policy_request make_request(void)
 {
 	static uint32_t privileged[] = { 27 };
 	struct policy_request request = {
-		.level = -1, .bundle = "/root/bundle", .rootfs = "/root/bundle/rootfs", .cpus = 2,
+		.level = -1,
+		.bundle = "/root/bundle",
+		.rootfs = "/root/bundle/rootfs",
+		.cpus = 2,
 	};
 
 	request.privileged_gids.v = privileged;
@@ -663,7 +709,8 @@ static void test_rows(void **state)
 		apply(&run, text, &host, &request);
 		if (!as_wanted(&run, row)) {
 			print_run(&run);
-			fail_msg("row %zu, %s: not as wanted: %s", i, row->check, text_or(row->text, "nothing"));
+			fail_msg("row %zu, %s: not as wanted: %s", i, row->check,
+			         text_or(row->text, "nothing"));
 		}
 		assert_promises(&run, text, &host, &request);
 		dj_arena_done(&run.arena);
@@ -719,7 +766,8 @@ static void test_levels(void **state)
 		{ POLICY_NONE, false, 0, NULL, 0, POLICY_NONE, POLICY_FROM_COMMAND_LINE },
 		{ -1, true, POLICY_NONE, NULL, 0, POLICY_NONE, POLICY_FROM_FILE },
 		{ POLICY_NONE, true, POLICY_HARDENED, NULL, 0, POLICY_HARDENED, POLICY_FROM_FILE },
-		{ POLICY_HARDENED, true, POLICY_NONE, NULL, 0, POLICY_HARDENED, POLICY_FROM_COMMAND_LINE },
+		{ POLICY_HARDENED, true, POLICY_NONE, NULL, 0, POLICY_HARDENED,
+		  POLICY_FROM_COMMAND_LINE },
 		{ POLICY_NONE, false, 0, "hardened", 0, POLICY_HARDENED, POLICY_FROM_ANNOTATION },
 		{ -1, false, 0, "none", 0, POLICY_HARDENED, POLICY_FROM_DEFAULT },
 		{ -1, false, 0, "harden", DONJON_E_CONFIG, 0, 0 },
@@ -740,7 +788,7 @@ static void test_levels(void **state)
 		request.file.level = cases[i].floor;
 		if (cases[i].annotation)
 			(void)snprintf(top, sizeof(top), ",'annotations':{'org.donjon.level':'%s'}",
-				       cases[i].annotation);
+			               cases[i].annotation);
 		apply(&run, json_text(&arena, NULL, NULL, NULL, top), &host, &request);
 		assert_int_equal(run.err.code, cases[i].code);
 		if (!cases[i].code) {
@@ -766,14 +814,16 @@ static void test_none_changes_nothing(void **state)
 	(void)state;
 	request.level = POLICY_NONE;
 	request.preserve_fds = request.no_new_keyring = true;
-	apply(&run, json_text(&arena, PROCESS_AS("'uid':0,'gid':0", CAPS(FORTY, FORTY, "")),
-			      "'namespaces':[{'type':'mount'}]", BIND("/", "/host", ",'rshared'"),
-			      ",'annotations':{'org.donjon.override.ns.net':'host:x'}"),
+	apply(&run,
+	      json_text(&arena, PROCESS_AS("'uid':0,'gid':0", CAPS(FORTY, FORTY, "")),
+	                "'namespaces':[{'type':'mount'}]", BIND("/", "/host", ",'rshared'"),
+	                ",'annotations':{'org.donjon.override.ns.net':'host:x'}"),
 	      &host, &request);
 	assert_int_equal(run.r, 0);
 	assert_int_equal(run.result.changes.n + run.result.findings.n + run.result.notes.n, 0);
 	assert_memory_equal(&run.result.settings, &quiet, sizeof(quiet));
-	assert_int_equal(run.spec.process.capabilities.bounding, run.before.process.capabilities.bounding);
+	assert_int_equal(run.spec.process.capabilities.bounding,
+	                 run.before.process.capabilities.bounding);
 	assert_int_equal(run.spec.mounts.n, 1);
 	assert_int_equal(run.spec.linux.masked_paths.n, 0);
 	dj_arena_done(&run.arena);
@@ -791,10 +841,13 @@ static void test_settings(void **state)
 	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
 	s = &run.result.settings;
 	assert_int_equal(run.r, 0);
-	assert_true(s->forced_userns && s->guard_filter && s->builtin_seccomp && s->inside_userns_limit);
-	assert_true(s->chown_pipes && s->deny_spec_allow && s->strict_devices && s->harden_mount_flags);
+	assert_true(s->forced_userns && s->guard_filter && s->builtin_seccomp &&
+	            s->inside_userns_limit);
+	assert_true(s->chown_pipes && s->deny_spec_allow && s->strict_devices &&
+	            s->harden_mount_flags);
 	assert_true(s->added_memory && s->added_swap && s->added_pids && s->added_cpu_weight);
-	assert_true(s->added_devices && !s->force_keyring && !s->builtin_lsm && !s->rootfs_volatile);
+	assert_true(s->added_devices && !s->force_keyring && !s->builtin_lsm &&
+	            !s->rootfs_volatile);
 	assert_int_equal(s->mounts_added, 3);
 	assert_string_equal(run.spec.mounts.v[0].destination, "/tmp");
 	assert_string_equal(run.spec.mounts.v[0].options.v[2], "noexec");
@@ -822,7 +875,8 @@ static void test_settings_by_override(void **state)
 	assert_false(run.result.settings.inside_userns_limit);
 	assert_int_equal(run.result.settings.allow_calls.n, 4);
 	assert_string_equal(run.result.settings.allow_calls.v[3], "ptrace");
-	assert_int_equal(run.result.settings.mounts_added, 1); /* writable: /run and /var/tmp need nothing */
+	assert_int_equal(run.result.settings.mounts_added,
+	                 1); /* writable: /run and /var/tmp need nothing */
 	assert_string_equal(run.spec.mounts.v[0].options.v[2], "mode=1777");
 	assert_false(run.result.overrides.v[4].used); /* nothing to override: recorded as unused */
 	dj_arena_done(&run.arena);
@@ -857,8 +911,43 @@ static void test_personality_flags(void **state)
 	decode(&run, json_text(&arena, NULL, NULL, NULL, NULL), &run.spec);
 	run.spec.linux.personality.set = true;
 	run.spec.linux.personality.v = 0x0040008;
-	assert_int_equal(policy_apply(&run.spec, &host, &request, &run.arena, &run.result, &run.err), -1);
+	assert_int_equal(
+	        policy_apply(&run.spec, &host, &request, &run.arena, &run.result, &run.err), -1);
 	assert_string_equal(run.result.findings.v[0].override, "proc.personality=0x40000:REASON");
+	dj_arena_done(&run.arena);
+	dj_arena_done(&arena);
+}
+
+static void test_unknown_memory_size(void **state)
+{
+	struct policy_request request = make_request();
+	struct host_facts facts = host;
+	struct dj_arena arena = { 0 };
+	struct run run;
+
+	(void)state;
+	facts.memory_bytes = 0;
+	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &facts, &request);
+	assert_int_equal(run.r, 0);
+	assert_true(has_note(&run, "res.memory", "not known"));
+	assert_false(run.spec.linux.resources.memory.limit.set || run.result.settings.added_memory);
+	dj_arena_done(&run.arena);
+	dj_arena_done(&arena);
+}
+
+static void test_pointers_are_escaped(void **state)
+{
+	struct policy_request request = make_request();
+	struct dj_arena arena = { 0 };
+	struct run run;
+
+	(void)state;
+	apply(&run,
+	      json_text(&arena, NULL, LINUX(",'sysctl':{'net/ipv4/conf/eth0.1~/forwarding':'1'}"),
+	                NULL, NULL),
+	      &host, &request);
+	assert_string_equal(run.result.findings.v[0].pointer,
+	                    "/linux/sysctl/net.ipv4.conf.eth0~11~0.forwarding");
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
 }
@@ -878,7 +967,9 @@ static void test_id_maps(void **state)
 	enum { BASE = 0x70000000 };
 	const struct oci_id_map plain[] = { { 0, BASE, 65536 } };
 	const struct oci_id_map one[] = {
-		{ 0, BASE, 65534 }, { 65534, BASE + 65534, 1 }, { 1000680000, BASE + 65535, 1 },
+		{ 0, BASE, 65534 },
+		{ 65534, BASE + 65534, 1 },
+		{ 1000680000, BASE + 65535, 1 },
 	};
 	const struct oci_id_map two[] = {
 		{ 0, BASE, 65533 },
@@ -896,8 +987,12 @@ static void test_id_maps(void **state)
 	assert_map(&run.spec.linux.gid_mappings, 1, plain);
 	dj_arena_done(&run.arena);
 
-	apply(&run, json_text(&arena, PROCESS_AS("'uid':1000680000,'gid':0,'additionalGids':[1000690000,"
-						 "1000680000,1000690000,5]", ""), NULL, NULL, NULL),
+	apply(&run,
+	      json_text(&arena,
+	                PROCESS_AS("'uid':1000680000,'gid':0,'additionalGids':[1000690000,"
+	                           "1000680000,1000690000,5]",
+	                           ""),
+	                NULL, NULL, NULL),
 	      &host, &request);
 	assert_int_equal(run.r, 0);
 	assert_map(&run.spec.linux.uid_mappings, 3, one);
@@ -976,16 +1071,28 @@ static void test_lsm_defaults(void **state)
 	facts.id_range = 0x70000000 + (513U << 16);
 	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &facts, &request);
 	assert_string_equal(run.spec.process.selinux_label,
-			    "system_u:system_r:container_t:s0:c1,c569");
+	                    "system_u:system_r:container_t:s0:c1,c569");
 	assert_string_equal(run.spec.linux.mount_label,
-			    "system_u:object_r:container_file_t:s0:c1,c569");
+	                    "system_u:object_r:container_file_t:s0:c1,c569");
 	dj_arena_done(&run.arena);
 
-	apply(&run, json_text(&arena, PROCESS(",'selinuxLabel':'a:b:container_t:s0:c1,c2'"), NULL, NULL, NULL),
+	apply(&run,
+	      json_text(&arena, PROCESS(",'selinuxLabel':'a:b:container_t:s0:c1,c2'"), NULL, NULL,
+	                NULL),
 	      &facts, &request);
 	assert_string_equal(run.spec.process.selinux_label, "a:b:container_t:s0:c1,c2");
 	assert_null(run.spec.linux.mount_label);
 	assert_false(run.result.settings.builtin_lsm);
+	dj_arena_done(&run.arena);
+
+	/* no range of its own: the bundle's path tells containers apart; a label of files stays */
+	facts.id_range = 0;
+	facts.initial_userns = false;
+	facts.root_is_mapped = true;
+	apply(&run, json_text(&arena, NULL, LINUX(",'mountLabel':'a:b:c:s0'"), NULL, NULL), &facts,
+	      &request);
+	assert_non_null(strstr(run.spec.process.selinux_label, ":container_t:s0:c"));
+	assert_string_equal(run.spec.linux.mount_label, "a:b:c:s0");
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
 }
@@ -1002,7 +1109,10 @@ static void test_bind_sources(void **state)
 		{ "/etc/shadow", ",'ro'", "fs.host-paths", { 'f', false, false, NULL } },
 		{ "/srv/tls/server.key", ",'ro'", "fs.host-paths", { 'f', true, false, NULL } },
 		{ "/home/u/.kube/config", ",'rro'", "fs.host-paths", { 'f', true, false, NULL } },
-		{ "/srv/link", "", "fs.host-paths", { 'd', true, false, (char *)(uintptr_t) "/etc" } },
+		{ "/srv/link",
+		  "",
+		  "fs.host-paths",
+		  { 'd', true, false, (char *)(uintptr_t) "/etc" } },
 		{ "/srv/secret", ",'ro'", "fs.host-paths", { 'f', false, false, NULL } },
 		{ "/run/app/app.sock", "", "fs.host-paths", { 's', true, false, NULL } },
 		{ "/run/app", "", NULL, { 'd', true, false, NULL } },
@@ -1018,8 +1128,9 @@ static void test_bind_sources(void **state)
 		struct dj_arena arena = { 0 };
 		struct run run;
 		char *text = json_text(&arena, NULL, NULL,
-				       dj_arena_printf(&arena, BIND("%s", "/x", "%s"), cases[i].source,
-						       cases[i].options), NULL);
+		                       dj_arena_printf(&arena, BIND("%s", "/x", "%s"),
+		                                       cases[i].source, cases[i].options),
+		                       NULL);
 
 		request.sources.v = &seen;
 		request.sources.n = 1;
@@ -1050,17 +1161,22 @@ static void test_privileged_is_one_finding(void **state)
 	(void)state;
 	for (int i = 0; i < 102; i++)
 		used += (size_t)snprintf(devices + used, sizeof(devices) - used,
-					 "%s{'path':'/dev/d%d','type':'b','major':8,'minor':%d}",
-					 i ? "," : "", i, i);
-	text = json_text(&arena, PROCESS_AS("'uid':0,'gid':0", CAPS(FORTY, FORTY, "")),
-			 dj_arena_printf(&arena, LINUX(",'resources':{'devices':[{'allow':true,'access':'rwm'}]},"
-						       "'devices':[%s]"), devices), NULL, NULL);
+		                         "%s{'path':'/dev/d%d','type':'b','major':8,'minor':%d}",
+		                         i ? "," : "", i, i);
+	text = json_text(
+	        &arena, PROCESS_AS("'uid':0,'gid':0", CAPS(FORTY, FORTY, "")),
+	        dj_arena_printf(&arena,
+	                        LINUX(",'resources':{'devices':[{'allow':true,'access':'rwm'}]},"
+	                              "'devices':[%s]"),
+	                        devices),
+	        NULL, NULL);
 	apply(&run, text, &host, &request);
 	assert_int_equal(run.result.findings.n, 1);
-	assert_string_equal(run.err.text,
-			    "refused by policy level hardened: caps.privileged: /process/capabilities/bounding "
-			    "holds (nearly) every capability: this is a privileged container (no override; "
-			    "wanted: run it at policy level none or with another runtime)");
+	assert_string_equal(
+	        run.err.text,
+	        "refused by policy level hardened: caps.privileged: /process/capabilities/bounding "
+	        "holds (nearly) every capability: this is a privileged container (no override; "
+	        "wanted: run it at policy level none or with another runtime)");
 	assert_never_wider(&run);
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
@@ -1073,20 +1189,22 @@ static void test_refusals_are_folded(void **state)
 	struct run run;
 
 	(void)state;
-	apply(&run, json_text(&arena, PROCESS(CAPS("'CAP_SYS_ADMIN','CAP_BPF'", "", "")),
-			      "'namespaces':[{'type':'mount'},{'type':'pid'},{'type':'ipc'}],"
-			      "'devices':[{'path':'/dev/a','type':'c','major':9,'minor':1},"
-			      "{'path':'/dev/b','type':'c','major':9,'minor':2}]",
-			      NULL, NULL), &host, &request);
+	apply(&run,
+	      json_text(&arena, PROCESS(CAPS("'CAP_SYS_ADMIN','CAP_BPF'", "", "")),
+	                "'namespaces':[{'type':'mount'},{'type':'pid'},{'type':'ipc'}],"
+	                "'devices':[{'path':'/dev/a','type':'c','major':9,'minor':1},"
+	                "{'path':'/dev/b','type':'c','major':9,'minor':2}]",
+	                NULL, NULL),
+	      &host, &request);
 	assert_int_equal(run.err.code, DONJON_E_REFUSED);
-	assert_string_equal(
-		run.err.text,
-		"refused by policy level hardened: "
-		"ns.net: /linux/namespaces shares the host's network namespace (override ns.net=host:REASON); "
-		"caps.bounding: /process/capabilities asks for CAP_SYS_ADMIN,CAP_BPF "
-		"(override caps.bounding=CAP_SYS_ADMIN,CAP_BPF:REASON); "
-		"dev.nodes: 2, first /linux/devices/0 asks for /dev/a (c 9:1) "
-		"(override dev.nodes=/dev/a,/dev/b:REASON)");
+	assert_string_equal(run.err.text,
+	                    "refused by policy level hardened: "
+	                    "ns.net: /linux/namespaces shares the host's network namespace "
+	                    "(override ns.net=host:REASON); "
+	                    "caps.bounding: /process/capabilities asks for CAP_SYS_ADMIN,CAP_BPF "
+	                    "(override caps.bounding=CAP_SYS_ADMIN,CAP_BPF:REASON); "
+	                    "dev.nodes: 2, first /linux/devices/0 asks for /dev/a (c 9:1) "
+	                    "(override dev.nodes=/dev/a,/dev/b:REASON)");
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
 }
@@ -1097,23 +1215,28 @@ static void test_refusal_is_bounded(void **state)
 	struct policy_request request = make_request();
 	struct dj_arena arena = { 0 };
 	struct run run;
-	char *mounts = dj_arena_strdup(&arena, BIND("/var/run/docker.sock", "/s", ",'rshared','suid'"));
+	char *mounts =
+	        dj_arena_strdup(&arena, BIND("/var/run/docker.sock", "/s", ",'rshared','suid'"));
 	char *text;
 
 	(void)state;
 	for (int i = 0; i < 300; i++)
-		mounts = dj_arena_printf(&arena, "%s," BIND("/etc/no such file %d", "/is a directory/%d", ",'dev','shared'"),
-					 mounts, i, i);
+		mounts = dj_arena_printf(
+		        &arena,
+		        "%s," BIND("/etc/no such file %d", "/is a directory/%d", ",'dev','shared'"),
+		        mounts, i, i);
 	add_override(&request, "userns.private=host:x", &arena);
 	request.preserve_fds = true;
 	text = json_text(&arena,
-			 PROCESS_AS("'uid':0,'gid':0,'additionalGids':[27]",
-				    CAPS("'CAP_SYS_ADMIN','CAP_BPF'", "", "")
-				    ",'apparmorProfile':'unconfined','env':['LD_PRELOAD=/tmp/permission denied']"),
-			 "'namespaces':[],'rootfsPropagation':'shared','seccomp':{'defaultAction':'SCMP_ACT_ALLOW'},"
-			 "'sysctl':{'net.does not exist':'1'},"
-			 "'devices':[{'path':'/not found','type':'c','major':9,'minor':1}]",
-			 mounts, NULL);
+	                 PROCESS_AS("'uid':0,'gid':0,'additionalGids':[27]",
+	                            CAPS("'CAP_SYS_ADMIN','CAP_BPF'", "",
+	                                 "") ",'apparmorProfile':'unconfined','env':['LD_PRELOAD=/"
+	                                     "tmp/permission denied']"),
+	                 "'namespaces':[],'rootfsPropagation':'shared','seccomp':{'defaultAction':'"
+	                 "SCMP_ACT_ALLOW'},"
+	                 "'sysctl':{'net.does not exist':'1'},"
+	                 "'devices':[{'path':'/not found','type':'c','major':9,'minor':1}]",
+	                 mounts, NULL);
 	apply(&run, text, &host, &request);
 	assert_misread_by_nobody(run.err.text);
 	assert_true(strlen(run.err.text) > 1000);
@@ -1129,7 +1252,8 @@ static void test_override_texts(void **state)
 	static const struct {
 		const char *text, *value, *reason; /* value NULL: an error holding `reason` */
 	} cases[] = {
-		{ "caps.bounding=CAP_CHOWN,CAP_SETUID:nginx_master", "CAP_CHOWN,CAP_SETUID", "nginx master" },
+		{ "caps.bounding=CAP_CHOWN,CAP_SETUID:nginx_master", "CAP_CHOWN,CAP_SETUID",
+		  "nginx master" },
 		{ "dev.cgroup=c10:229:fuse", "c10:229", "fuse" },
 		{ "fs.host-paths=\"/srv/a:b\":x", "/srv/a:b", "x" },
 		{ "fs.host-paths=/srv/a:b:x", "/srv/a:b", "x" },
@@ -1173,7 +1297,8 @@ static void test_override_texts(void **state)
 			assert_string_equal(out.value, cases[i].value);
 			assert_string_equal(out.reason, cases[i].reason);
 			assert_int_equal(out.source, POLICY_FROM_COMMAND_LINE);
-		} else if (r == 0 || err.code != DONJON_E_USAGE || !strstr(err.text, cases[i].reason)) {
+		} else if (r == 0 || err.code != DONJON_E_USAGE ||
+		           !strstr(err.text, cases[i].reason)) {
 			fail_msg("%s: %s", cases[i].text, err.text);
 		}
 		dj_arena_done(&arena);
@@ -1186,8 +1311,9 @@ static void test_annotations_may_not_loosen(void **state)
 	struct policy_request request = make_request();
 	struct dj_arena arena = { 0 };
 	struct run run;
-	char *text = json_text(&arena, NULL, "'namespaces':[{'type':'pid'},{'type':'ipc'},{'type':'mount'}]",
-			       NULL, ",'annotations':{'org.donjon.override.ns.net':'host:pod'}");
+	char *text = json_text(&arena, NULL,
+	                       "'namespaces':[{'type':'pid'},{'type':'ipc'},{'type':'mount'}]",
+	                       NULL, ",'annotations':{'org.donjon.override.ns.net':'host:pod'}");
 
 	(void)state;
 	apply(&run, text, &host, &request);
@@ -1195,7 +1321,7 @@ static void test_annotations_may_not_loosen(void **state)
 	assert_non_null(find_refusal(&run, "ns.net", "annotations may not loosen"));
 	assert_non_null(find_refusal(&run, "ns.net", "shares the host's"));
 	assert_string_equal(run.result.findings.v[0].pointer,
-			    "/annotations/org.donjon.override.ns.net");
+	                    "/annotations/org.donjon.override.ns.net");
 	dj_arena_done(&run.arena);
 
 	request.file.present = true;
@@ -1206,7 +1332,9 @@ static void test_annotations_may_not_loosen(void **state)
 	assert_true(run.result.overrides.v[0].used);
 	dj_arena_done(&run.arena);
 
-	apply(&run, json_text(&arena, NULL, NULL, NULL, ",'annotations':{'org.donjon.override.ns.nett':'host:x'}"),
+	apply(&run,
+	      json_text(&arena, NULL, NULL, NULL,
+	                ",'annotations':{'org.donjon.override.ns.nett':'host:x'}"),
 	      &host, &request);
 	assert_int_equal(run.err.code, DONJON_E_USAGE);
 	dj_arena_done(&run.arena);
@@ -1223,14 +1351,17 @@ static void test_policy_file(void **state)
 		{ "{}", NULL },
 		{ "{'level':'hardened','overrides':['ns.net=host:the_ci runner',"
 		  "{'id':'caps.bounding','value':'CAP_CHOWN','reason':'nginx'}],"
-		  "'annotations_may_allow':['caps.bounding']}", NULL },
+		  "'annotations_may_allow':['caps.bounding']}",
+		  NULL },
 		{ "{'level':'hard'}", "level: not a policy level" },
 		{ "{'level':3}", "level: not a policy level" },
 		{ "{'Level':'none'}", "unknown key \"Level\"" },
 		{ "{'overrides':{}}", "overrides: not an array" },
 		{ "{'overrides':['ns.mnt=host:x']}", "overrides[0]: override ns.mnt" },
-		{ "{'overrides':[{'id':'ns.net','value':'host'}]}", "overrides[0]: a string \"reason\"" },
-		{ "{'overrides':[{'id':'ns.net','value':'host','reason':'x','until':'2030-01-01'}]}",
+		{ "{'overrides':[{'id':'ns.net','value':'host'}]}",
+		  "overrides[0]: a string \"reason\"" },
+		{ "{'overrides':[{'id':'ns.net','value':'host','reason':'x','until':'2030-01-01'}]"
+		  "}",
 		  "overrides[0]: unknown key" },
 		{ "{'overrides':[7]}", "overrides[0]: neither" },
 		{ "{'annotations_may_allow':['ns.mnt']}", "annotations_may_allow[0]" },
@@ -1278,7 +1409,8 @@ static void test_file_overrides_apply(void **state)
 	add_override(&request, "res.memory=2g:mine", &arena); /* the file is the stronger one */
 	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
 	assert_true(run.spec.linux.resources.memory.limit.v == INT64_C(1) << 30);
-	assert_int_equal(run.result.in_force, POLICY_HARDENED); /* a file without a level sets none */
+	assert_int_equal(run.result.in_force,
+	                 POLICY_HARDENED); /* a file without a level sets none */
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
 }
@@ -1294,13 +1426,17 @@ static void test_record_as_json(void **state)
 	add_override(&request, "nnp.set=off:sudo", &arena);
 	apply(&run, json_text(&arena, NULL, NULL, BIND("/etc", "/x", ""), NULL), &host, &request);
 	json = policy_result_json(&run.result, &run.arena);
-	assert_non_null(strstr(json, "{\"level\":\"hardened\",\"asked\":\"hardened\",\"source\":\"default\","));
+	assert_non_null(strstr(
+	        json, "{\"level\":\"hardened\",\"asked\":\"hardened\",\"source\":\"default\","));
 	assert_non_null(strstr(json, "{\"check\":\"nnp.set\",\"value\":\"off\",\"reason\":\"sudo\","
-				     "\"source\":\"command line\",\"used\":true}"));
-	assert_non_null(strstr(json, "\"findings\":[{\"check\":\"fs.host-paths\",\"pointer\":\"/mounts/0/source\","));
+	                             "\"source\":\"command line\",\"used\":true}"));
+	assert_non_null(strstr(
+	        json,
+	        "\"findings\":[{\"check\":\"fs.host-paths\",\"pointer\":\"/mounts/0/source\","));
 	assert_non_null(strstr(json, "\"override\":\"fs.host-paths=/etc:REASON\""));
-	assert_non_null(strstr(json, "{\"check\":\"res.pids\",\"pointer\":\"/linux/resources/pids/limit\","
-				     "\"before\":\"\",\"after\":\"1024\"}"));
+	assert_non_null(
+	        strstr(json, "{\"check\":\"res.pids\",\"pointer\":\"/linux/resources/pids/limit\","
+	                     "\"before\":\"\",\"after\":\"1024\"}"));
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
 }
@@ -1336,7 +1472,7 @@ static void harden_document(const char *name, const char *text)
 	if (oci_decode(text, strlen(text), &arena, &spec, &err) == 0) {
 		apply(&run, text, &host, &request);
 		print_message("# %s: %zu changes, %zu findings\n", name, run.result.changes.n,
-			      run.result.findings.n);
+		              run.result.findings.n);
 		assert_promises(&run, text, &host, &request);
 		dj_arena_done(&run.arena);
 	}
@@ -1357,7 +1493,8 @@ static void test_corpus(void **state)
 
 		if (!strstr(entry->d_name, ".json"))
 			continue;
-		text = read_source_file(&arena, dj_arena_printf(&arena, "tests/corpus/config/%s", entry->d_name));
+		text = read_source_file(
+		        &arena, dj_arena_printf(&arena, "tests/corpus/config/%s", entry->d_name));
 		assert_non_null(text);
 		harden_document(entry->d_name, text);
 	}
@@ -1375,8 +1512,8 @@ static void test_page_names_every_rule(void **state)
 	(void)state;
 	assert_non_null(page);
 	for (size_t i = 0; policy_rule_at(i, &rule); i++) {
-		char *line = dj_arena_printf(&arena, "\n| `%s` | %s | %s |\n", rule.check, rule.what,
-					     rule.values ? rule.values : "never");
+		char *line = dj_arena_printf(&arena, "\n| `%s` | %s | %s |\n", rule.check,
+		                             rule.what, rule.values ? rule.values : "never");
 
 		if (!strstr(page, line))
 			fail_msg("docs/policy.md lacks this line:%s", line);
@@ -1396,6 +1533,8 @@ int main(void)
 		cmocka_unit_test(test_settings_by_override),
 		cmocka_unit_test(test_command_line_flags),
 		cmocka_unit_test(test_personality_flags),
+		cmocka_unit_test(test_unknown_memory_size),
+		cmocka_unit_test(test_pointers_are_escaped),
 		cmocka_unit_test(test_id_maps),
 		cmocka_unit_test(test_user_namespace_choice),
 		cmocka_unit_test(test_lsm_defaults),

@@ -267,19 +267,31 @@ def base_problems(documents, config, level="none"):
     return problems
 
 
+_SETS = ("CapBnd", "CapEff", "CapPrm", "CapInh", "CapAmb")
+
+
+def expected_capabilities(process):
+    """The five sets after execve: the kernel's rules applied to what the document lists."""
+    listed = process.get("capabilities") or {}
+    bounding, permitted, inheritable, ambient = (
+        mask(listed.get(name, [])) & own_bounding() for name in ("bounding", "permitted", "inheritable", "ambient"))
+    ambient &= permitted & inheritable
+    gained = ambient
+    if process.get("user", {}).get("uid", 0) == 0:
+        gained = bounding | inheritable
+        if process.get("noNewPrivileges"):
+            gained &= permitted
+    return {"CapBnd": bounding, "CapEff": gained, "CapPrm": gained, "CapInh": inheritable, "CapAmb": ambient}
+
+
 def _expect_identity(expect, report, config, hardened):
     status, process = report["status"], config["process"]
     user = process.get("user", {})
     expect("Uid", status["Uid"].split(), [str(user.get("uid", 0))] * 4)
     expect("Gid", status["Gid"].split(), [str(user.get("gid", 0))] * 4)
     expect("Groups", sorted(map(int, status["Groups"].split())), sorted(set(user.get("additionalGids", []))))
-    wanted = process.get("capabilities") or {}
-    for key, name in (("CapBnd", "bounding"), ("CapEff", "effective"), ("CapPrm", "permitted"),
-                      ("CapInh", "inheritable"), ("CapAmb", "ambient")):
-        bits = mask(wanted.get(name, [])) & own_bounding()
-        if name == "ambient":  # ambient needs permitted and inheritable
-            bits &= mask(wanted.get("inheritable", []))
-        expect(key, int(status[key], 16), 0 if hardened else bits)
+    expected = dict.fromkeys(_SETS, 0) if hardened else expected_capabilities(process)
+    expect("capabilities", {key: int(status[key], 16) for key in _SETS}, expected)
     expect("NoNewPrivs", status["NoNewPrivs"], "1" if hardened or process.get("noNewPrivileges") else "0")
     filtered = hardened or "seccomp" in config.get("linux", {})
     expect("Seccomp", status["Seccomp"], "2" if filtered else "0")

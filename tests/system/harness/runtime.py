@@ -32,8 +32,9 @@ class Result:
         return json.loads(self.out)
 
     def documents(self):
-        """Everything the prisoner printed: one JSON document a line."""
-        return [json.loads(line) for line in self.out.splitlines() if line.startswith(("{", "["))]
+        """Everything the prisoner printed: one JSON document a line, complete ones only."""
+        lines = self.out.splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith(("{", "[")) and line.endswith("\n")]
 
     def __str__(self):
         return (

@@ -12,10 +12,10 @@
 struct cgroup {
 	int v2;                           /* directory, or -1 */
 	int v1[HOST_CGROUP_V1_MAX];       /* directories, host order; -1 where absent */
-	int v1_tasks[HOST_CGROUP_V1_MAX]; /* `tasks` opened for writing with the host's credentials */
+	int v1_tasks[HOST_CGROUP_V1_MAX]; /* `tasks` opened for writing with the host's rights */
 	size_t n_v1;
 	size_t freezer, memory, devices; /* index into v1 of who can; n_v1 or more: none */
-	bool made; /* by cgroup_create: to be removed if the launch fails */
+	bool made;                       /* by cgroup_create: to be removed if the launch fails */
 };
 #define CGROUP_EMPTY { .v2 = -1 }
 
@@ -42,7 +42,8 @@ int cgroup_open(const struct host_facts *host, const char *path, struct cgroup *
 /* Opens `tasks` of an opened cgroup, for joining it (exec). */
 int cgroup_open_tasks(struct cgroup *cg, struct donjon_error *err);
 
-/* Kills everything in it (cgroup.kill; v1 or joined pid namespaces: freeze, signal, thaw, repeat). */
+/* Kills everything in it (cgroup.kill; v1 or joined pid namespaces: freeze, signal, thaw,
+ * repeat). */
 int cgroup_kill_all(const struct cgroup *cg, int sig, struct donjon_error *err);
 
 /* Pids of all processes, sub-cgroups included.  *pids is malloc'ed. */

@@ -23,9 +23,9 @@ static int access_of(const struct oci_device_rule *r)
 
 /* ---- v2: the program ---- */
 
-/* CTX points to struct bpf_cgroup_dev_ctx; WANTED holds the kinds of access that no rule has allowed
- * yet.  What a rule compares is loaded anew for each: had it stayed in registers, the verifier would
- * follow every matched device through all other rules, which is quadratic. */
+/* CTX points to struct bpf_cgroup_dev_ctx; WANTED holds the kinds of access that no rule has
+ * allowed yet.  What a rule compares is loaded anew for each: had it stayed in registers, the
+ * verifier would follow every matched device through all other rules, which is quadratic. */
 enum { RESULT = BPF_REG_0, CTX = BPF_REG_1, FIELD = BPF_REG_2, WANTED = BPF_REG_3 };
 
 /* clang-format off */
@@ -92,9 +92,9 @@ static size_t emit_rule(struct bpf_insn *out, size_t n, const struct oci_device_
 	if (r->type != 'a') {
 		n = emit(out, n, LOAD(FIELD, access_type));
 		n = emit(out, n, AND(FIELD, 0xffff));
-		n = emit(out, n, UNLESS(FIELD,
-					r->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK,
-					(int16_t)(major_size + minor_size + size)));
+		n = emit(out, n,
+			 UNLESS(FIELD, r->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK,
+				(int16_t)(major_size + minor_size + size)));
 	}
 	if (r->major >= 0) {
 		n = emit(out, n, LOAD(FIELD, major));
@@ -189,7 +189,8 @@ static int apply_v2(int dir_fd, const struct oci_device_rule *rules, size_t n,
 	if (fd < 0)
 		return dj_fail_os(err, -fd, "linux.resources.devices: load the device program");
 	r = attach_program(dir_fd, fd);
-	return r < 0 ? dj_fail_os(err, -r, "linux.resources.devices: attach the device program") : 0;
+	return r < 0 ? dj_fail_os(err, -r, "linux.resources.devices: attach the device program")
+		     : 0;
 }
 
 /* ---- v1: default and exceptions ---- */
@@ -217,19 +218,20 @@ static bool overlaps(int64_t a, int64_t b)
 }
 
 /* A rule in the default's own direction takes exceptions back.  The kernel can only do that for
- * whole entries: cutting a hole into a wider one is beyond it.  The wildcard that allows nothing but
- * mknod, one of the defaults, gives way: a node that cannot be opened is worth nothing. */
+ * whole entries: cutting a hole into a wider one is beyond it.  The wildcard that allows nothing
+ * but mknod, one of the defaults, gives way: a node that cannot be opened is worth nothing. */
 static int take_back(struct exceptions *set, const struct exception *e)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct exception *x = &set->v[i];
-		bool is_wildcard_mknod = !set->allow_all && x->access == MKNOD && x->major < 0 &&
-					 x->minor < 0;
+		bool is_wildcard_mknod =
+			!set->allow_all && x->access == MKNOD && x->major < 0 && x->minor < 0;
 
 		if (x->type != e->type || !(x->access & e->access) ||
 		    !overlaps(x->major, e->major) || !overlaps(x->minor, e->minor))
 			continue;
-		if ((!covers(e->major, x->major) || !covers(e->minor, x->minor)) && !is_wildcard_mknod)
+		if ((!covers(e->major, x->major) || !covers(e->minor, x->minor)) &&
+		    !is_wildcard_mknod)
 			return -1;
 		x->access &= ~e->access;
 	}
@@ -324,9 +326,10 @@ int device_lines(const struct oci_device_rule *rules, size_t n, struct device_li
 		if (add_rule(&set, &rules[i]) == 0)
 			continue;
 		free(lines);
-		return dj_fail(err, DONJON_E_UNSUPPORTED,
-			       "linux.resources.devices: cgroup v1 cannot deny a part of what a wider "
-			       "rule allows, or the other way round");
+		return dj_fail(
+			err, DONJON_E_UNSUPPORTED,
+			"linux.resources.devices: cgroup v1 cannot deny a part of what a wider "
+			"rule allows, or the other way round");
 	}
 	inherit_wider(&set);
 	lines[used++] = (struct device_line){ .allow = set.allow_all, .text = "a" };

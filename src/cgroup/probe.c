@@ -67,7 +67,8 @@ static int read_self(struct host_facts *host, struct donjon_error *err)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : dj_fail_os(err, errno, "open /proc/self/cgroup");
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
-		return dj_fail(err, DONJON_E_VERIFY, "/proc/self/cgroup is not of a proc filesystem");
+		return dj_fail(err, DONJON_E_VERIFY,
+			       "/proc/self/cgroup is not of a proc filesystem");
 	n = file_read_kernel(fd, text, sizeof(text));
 	if (n < 0)
 		return dj_fail_os(err, (int)-n, "read /proc/self/cgroup");
@@ -128,8 +129,10 @@ static void read_mount(struct host_facts *host, char *line)
 	place = strsep(&line, " ");
 	type = strsep(&line, " ");
 	options = strsep(&line, " ");
-	/* Blanks and the like are written as octal escapes; nobody mounts cgroups there. */
-	if (!options || strchr(place, '\\'))
+	/* Blanks and the like are written as octal escapes; nobody mounts cgroups there.  A mount
+	 * may be hidden by a later one. */
+	if (!options || strchr(place, '\\') || strncmp(type, "cgroup", 6) != 0 ||
+	    !is_mounted(place, type[6] ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
 		return;
 	if (strcmp(type, "cgroup2") == 0 && !host->v2_mount_point[0])
 		copy(host->v2_mount_point, sizeof(host->v2_mount_point), place);

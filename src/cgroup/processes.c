@@ -340,7 +340,8 @@ static int kill_repeatedly(const struct cgroup *cg, struct donjon_error *err)
 		if (left == 0)
 			return 0;
 		if (!patience_wait(&patience))
-			return dj_fail_os(err, ETIMEDOUT, "kill the cgroup's processes: %zu left", left);
+			return dj_fail_os(err, ETIMEDOUT, "kill the cgroup's processes: %zu left",
+					  left);
 		by_kernel = by_kernel && cgroup_read_key(cg->v2, "cgroup.events", "populated");
 	}
 }

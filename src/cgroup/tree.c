@@ -140,8 +140,8 @@ static void choose_controllers(struct maker *m, const struct dj_plan *plan,
 		    !plan_controller_listed(host->v2_controllers, name) ||
 		    plan_controller_listed(m->controllers, name))
 			continue;
-		used += (size_t)snprintf(m->controllers + used, sizeof(m->controllers) - used, "%s ",
-					 name);
+		used += (size_t)snprintf(m->controllers + used, sizeof(m->controllers) - used,
+					 "%s ", name);
 	}
 }
 
@@ -405,8 +405,8 @@ static int check_unused(int dir_fd, const struct maker *m, struct donjon_error *
 		return -1;
 	if (n > 0)
 		return dj_fail(err, DONJON_E_CONFIG,
-			       "linux.cgroupsPath: cgroup /%s (%s) already has processes (%d)", m->path,
-			       m->hierarchy->name, (int)pids[0]);
+			       "linux.cgroupsPath: cgroup /%s (%s) already has processes (%d)",
+			       m->path, m->hierarchy->name, (int)pids[0]);
 	return 0;
 }
 
@@ -416,10 +416,11 @@ static int create_in(struct maker *m, struct cgroup *cg, struct donjon_error *er
 	dj_auto_close int root = hierarchy_open(h);
 	int fd = root;
 
-	/* -ENOENT: another container's end removed a parent that was empty for a moment. */
+	/* Another container's end may remove a parent that is empty for a moment: ENOENT
+	 * for its name, ENODEV for its files. */
 	for (int i = 0; root >= 0 && i < RACES_MAX; i++) {
 		fd = make_path(m, root);
-		if (fd != -ENOENT)
+		if (fd != -ENOENT && fd != -ENODEV)
 			break;
 	}
 	if (fd < 0)
@@ -431,8 +432,8 @@ static int create_in(struct maker *m, struct cgroup *cg, struct donjon_error *er
 		return 0;
 	cg->v1_tasks[h->index] = path_open_beneath(fd, "tasks", O_WRONLY, 0);
 	if (cg->v1_tasks[h->index] < 0)
-		return dj_fail_os(err, -cg->v1_tasks[h->index], "open tasks of cgroup /%s (%s)", m->path,
-				  h->name);
+		return dj_fail_os(err, -cg->v1_tasks[h->index], "open tasks of cgroup /%s (%s)",
+				  m->path, h->name);
 	return 0;
 }
 
@@ -492,7 +493,8 @@ int cgroup_open(const struct host_facts *host, const char *path, struct cgroup *
 
 		if (fd < 0 && fd != -ENOENT) {
 			cgroup_close(&cg);
-			return dj_fail_os(err, -fd, "open cgroup /%s (%s)", path, hierarchies[i].name);
+			return dj_fail_os(err, -fd, "open cgroup /%s (%s)", path,
+					  hierarchies[i].name);
 		}
 		*slot(&cg, &hierarchies[i]) = fd < 0 ? -1 : fd;
 	}

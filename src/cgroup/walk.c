@@ -168,7 +168,8 @@ static int go_down(struct walk *w, char *name_consume, const struct cgroup_visit
 }
 
 /* cgroups cannot be moved elsewhere, so ".." is where we came from. */
-static int go_up(struct walk *w, char *name_consume, const struct cgroup_visitor *visitor, void *data)
+static int go_up(struct walk *w, char *name_consume, const struct cgroup_visitor *visitor,
+		 void *data)
 {
 	dj_auto_free char *name = name_consume;
 	int fd = openat(w->at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

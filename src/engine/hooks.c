@@ -27,6 +27,8 @@ int hooks_run(const struct dj_plan *plan, enum oci_hook_kind kind, const struct 
 void hooks_poststop(const struct dj_plan *plan, const struct store_record *record)
 {
 	const struct plan_hook *hooks = plan_items(plan, plan->hooks, struct plan_hook);
+	/* The bundle may be gone by now (S15). */
+	const char *cwd = access(record->bundle, X_OK) == 0 ? record->bundle : "/";
 	dj_auto_free char *state = NULL;
 
 	for (uint32_t i = 0; i < plan->hooks.n; i++) {
@@ -36,7 +38,7 @@ void hooks_poststop(const struct dj_plan *plan, const struct store_record *recor
 			continue;
 		if (!state)
 			state = state_text(record, STORE_STOPPED);
-		if (hook_run(plan, &hooks[i], state, record->bundle, &why) < 0)
+		if (hook_run(plan, &hooks[i], state, cwd, &why) < 0)
 			log_warning("poststop: %s", why.text);
 	}
 }

@@ -36,7 +36,7 @@ static int make_node(const struct dj_plan *plan, const struct plan_device *devic
 {
 	uid_t uid = plan_host_id(plan, plan->uid_maps, device->uid);
 	gid_t gid = plan_host_id(plan, plan->gid_maps, device->gid);
-	dev_t dev = makedev(device->major, device->minor);
+	dev_t dev = S_ISFIFO(device->mode) ? 0 : makedev(device->major, device->minor);
 	struct stat st;
 
 	if (mknodat(parent, name, device->mode, dev) < 0) {

@@ -104,14 +104,12 @@ static void outside_done(struct outside *o)
 	dj_close(&o->userns);
 }
 
-/* When we fail, the stage may already have said why; its reason is the better one. */
+/* When we could not send, the stage has said why before it went. */
 static void prefer_their_reason(struct outside *o, struct donjon_error *err)
 {
 	struct donjon_error theirs = { 0 };
 
-	if (o->wire < 0 || err->code == DONJON_E_VERIFY)
-		return;
-	if (shutdown(o->wire, SHUT_WR) < 0)
+	if (o->wire < 0 || (err->os != EPIPE && err->os != ECONNRESET))
 		return;
 	for (int i = 0; i < 4; i++) {
 		if (wire_receive(o->wire, WIRE_FAILED, 0, NULL, NULL, &theirs) < 0 && theirs.step[0]) {
@@ -170,8 +168,11 @@ int launch_create(const struct launch_request *request, struct launch *out, stru
 
 int launch_release(struct launch *launch, struct donjon_error *err)
 {
-	int r = wire_send(launch->wire, WIRE_TELL, launch_mark(STEP_MARK_RELEASE), NULL, 0, err);
+	uint32_t row = launch_mark(STEP_MARK_RELEASE);
+	int r = wire_send(launch->wire, WIRE_TELL, row, NULL, 0, err);
 
+	if (r == 0)
+		r = wire_receive(launch->wire, WIRE_TELL, row, NULL, NULL, err);
 	dj_close(&launch->wire);
 	return r;
 }
@@ -207,8 +208,8 @@ static int judge_exec(const struct exec_page *page, struct donjon_error *err)
 		return dj_fail(err, DONJON_E_SYSTEM,
 			       "the container's process died before its program was executed");
 	if (page->os != 0) {
-		(void)dj_fail_os(err, page->os, "exec of the container's program%s",
-				 page->os == EPERM ? " (does the seccomp profile allow execve?)" : "");
+		/* runc's words, which callers match (M12). */
+		(void)dj_fail_os(err, page->os, "exec %.*s", (int)sizeof(page->program) - 1, page->program);
 		err->code = DONJON_E_EXEC;
 		(void)snprintf(err->step, sizeof(err->step), "execute");
 		return -1;

@@ -271,6 +271,7 @@ int execute(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	(void)row;
 	(void)err;
+	(void)snprintf(s->page->program, sizeof(s->page->program), "%s", s->program);
 	s->page->in_execve = 1;
 	(void)execve(s->program, s->argv, s->envp);
 	s->page->os = errno;

@@ -104,6 +104,20 @@ static int make_mount_points(struct outside *o, struct donjon_error *err)
 	return 0;
 }
 
+/* The config's own user namespace over a root filesystem of other ids' files. */
+static bool owner_is_mapped(const struct outside *o)
+{
+	const struct oci_id_map *map = plan_items(o->plan, o->plan->uid_maps, struct oci_id_map);
+	struct stat st;
+
+	if (fstat(o->root, &st) < 0)
+		return false;
+	for (uint32_t i = 0; i < o->plan->uid_maps.n; i++)
+		if (st.st_uid >= map[i].host_id && st.st_uid - map[i].host_id < map[i].size)
+			return true;
+	return false;
+}
+
 int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
 {
 	char path[64];
@@ -114,8 +128,10 @@ int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
 	o->userns = openat(o->proc, path, O_RDONLY | O_CLOEXEC);
 	if (o->userns < 0)
 		return dj_fail_os(err, errno, "open the container's user namespace");
-	if (!o->plan->rootfs_idmap || o->plan->sources_by_stage)
+	if (o->plan->sources_by_stage)
 		return 0;
+	if (!o->plan->rootfs_idmap)
+		return owner_is_mapped(o) ? 0 : make_mount_points(o, err);
 	r = set_idmap(o->root, o->userns, true);
 	if (r == -EINVAL)
 		r = set_idmap(o->root, o->userns, false); /* a submount that cannot: (b) for the top */

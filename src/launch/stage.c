@@ -54,16 +54,42 @@ int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 	return s->proc < 0 ? -1 : 0;
 }
 
+static void die(int sig)
+{
+	_exit(128 + sig);
+}
+
+/* The kernel spares the init of a pid namespace every signal it has no handler for, and `kill` of a
+ * created container must work.  reset_process() takes them away again. */
+static int die_on_signals(struct donjon_error *err)
+{
+	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM };
+	const struct sigaction action = { .sa_handler = die };
+	sigset_t none;
+
+	for (size_t i = 0; i < DJ_COUNT(fatal); i++)
+		if (sigaction(fatal[i], &action, NULL) < 0)
+			return dj_fail_os(err, errno, "handle signal %d", fatal[i]);
+	(void)sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return dj_fail_os(err, errno, "unblock signals");
+	return 0;
+}
+
 int await_release(struct inside *s, uint32_t row, struct donjon_error *err)
 {
+	if (die_on_signals(err) < 0)
+		return -1;
 	if (s->gate < 0)
 		return 0;
 	if (wire_receive(s->wire, WIRE_TELL, row, NULL, NULL, err) < 0)
 		return -1;
-	dj_close(&s->wire);
-	/* From here on the container outlives whoever made it. */
+	/* From here on the container outlives whoever made it; told, or its exit would kill us. */
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return dj_fail_os(err, errno, "clear the parent-death signal");
+	if (wire_send(s->wire, WIRE_TELL, row, NULL, 0, err) < 0)
+		return -1;
+	dj_close(&s->wire);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
  *        terminal            ◄── TELL + fd ──      the pty's master
  *        created             ◄── TELL ──
  *        release             ── TELL ──►           (only with a gate)
+ *                            ◄── TELL ──           it depends on nobody now
  *        start               ── TELL + fd ──►      over the gate, or this socket: the exec report page
  *        end of file                               the program was executed, or died: see the page
  *
@@ -44,6 +45,7 @@ void wire_send_failure(int wire, const struct donjon_error *err);
 struct exec_page {
 	volatile int32_t in_execve; /* stored before execve */
 	volatile int32_t os;        /* errno of a failed execve */
+	char program[512];          /* for the message */
 };
 
 #endif

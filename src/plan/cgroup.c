@@ -27,7 +27,8 @@ enum { PATH_LENGTH_MAX = 1024 };
 static void note(struct plan_block *block, struct policy_result *record, const char *check,
 		 const char *text)
 {
-	struct policy_note *grown = dj_arena_array(block->arena, record->notes.n + 1, sizeof(*grown));
+	struct policy_note *grown =
+		dj_arena_array(block->arena, record->notes.n + 1, sizeof(*grown));
 
 	if (record->notes.n)
 		memcpy(grown, record->notes.v, record->notes.n * sizeof(*grown));
@@ -70,12 +71,14 @@ static int check_path(const char *path, struct donjon_error *err)
 {
 	for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
 		if (*c < ' ' || *c == 0x7f)
-			return dj_fail(err, DONJON_E_CONFIG, POINTER ": contains a control character");
+			return dj_fail(err, DONJON_E_CONFIG,
+				       POINTER ": contains a control character");
 	}
 	if (is_systemd_form(path))
 		return dj_fail(err, DONJON_E_CONFIG,
 			       POINTER ": \"%s\" is of the systemd cgroup manager's form, but the "
-				       "cgroupfs manager is in use", path);
+				       "cgroupfs manager is in use",
+			       path);
 	return 0;
 }
 
@@ -263,20 +266,22 @@ static bool any_required(const struct dj_plan *plan)
 static int plan_without(struct plan_block *block, const struct plan_input *in,
 			struct policy_result *record, struct donjon_error *err)
 {
+	const struct oci_resources *resources = &in->spec->linux.resources;
 	const struct policy_settings *added = in->settings;
-	const char *why = in->cgroups_disabled ? "cgroups are disabled" : "this host has no cgroups";
+	const char *why =
+		in->cgroups_disabled ? "cgroups are disabled" : "this host has no cgroups";
 	const struct {
 		bool added;
 		const char *check;
 	} controls[] = {
-		{ added->added_memory, "res.memory" },       { added->added_swap, "res.swap" },
-		{ added->added_pids, "res.pids" },           { added->added_cpu_weight, "res.cpu-io" },
+		{ added->added_memory, "res.memory" },  { added->added_swap, "res.swap" },
+		{ added->added_pids, "res.pids" },      { added->added_cpu_weight, "res.cpu-io" },
 		{ added->added_devices, "dev.cgroup" },
 	};
 	struct host_facts nowhere = { .cgroup_mode = HOST_CGROUP_NONE };
 	struct plan_list unused;
 
-	if (plan_resource_writes(block, &in->spec->linux.resources, &nowhere, added, &unused, err) < 0)
+	if (plan_resource_writes(block, resources, &nowhere, added, &unused, err) < 0)
 		return dj_note(err, "%s", why);
 	for (size_t i = 0; i < DJ_COUNT(controls); i++) {
 		if (controls[i].added)

@@ -272,11 +272,12 @@ static int put_bandwidth(struct writer *w, const struct oci_resources *r)
 	int64_t quota = r->cpu.quota.set ? r->cpu.quota.v : 0;
 	uint64_t period = r->cpu.period.set ? r->cpu.period.v : 0;
 	const char *limit = quota > 0 ? number(w, quota) : "max";
-	const char *both = period ? dj_arena_printf(w->block->arena, "%s %" PRIu64, limit, period)
-				  : limit;
+	const char *both =
+		period ? dj_arena_printf(w->block->arena, "%s %" PRIu64, limit, period) : limit;
 
 	if (locate(w->host, "cpu") == ON_V2)
-		return quota || period ? put(w, quota ? &cpu_quota : &cpu_period, 0, NULL, both) : 0;
+		return quota || period ? put(w, quota ? &cpu_quota : &cpu_period, 0, NULL, both)
+				       : 0;
 	if (period && put(w, &cpu_period, 0, unsigned_number(w, period), NULL) < 0)
 		return -1;
 	if (quota)
@@ -444,7 +445,8 @@ static int put_throttle(struct writer *w, const struct throttle_kind *kind,
 
 	if (check_device(w, at, t->major, t->minor) < 0)
 		return -1;
-	v1 = dj_arena_printf(w->block->arena, "%" PRId64 ":%" PRId64 " %s", t->major, t->minor, rate);
+	v1 = dj_arena_printf(w->block->arena, "%" PRId64 ":%" PRId64 " %s", t->major, t->minor,
+			     rate);
 	v2 = dj_arena_printf(w->block->arena, "%" PRId64 ":%" PRId64 " %s=%s", t->major, t->minor,
 			     kind->v2_key, t->rate ? rate : "max");
 	return put(w, &s, 0, v1, v2);
@@ -470,7 +472,8 @@ static int put_block_io(struct writer *w, const struct oci_resources *r)
 	return 0;
 }
 
-/* The size becomes part of a file name: a power of two and one of three units, nothing else (T45). */
+/* The size becomes part of a file name: a power of two and one of three units, nothing else
+ * (T45). */
 static bool is_page_size(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -593,7 +596,8 @@ static int put_unified(struct writer *w, const struct oci_pair *p)
 		size_t len = strcspn(line, "\n");
 
 		if (len > 0)
-			append(w, "", at, p->key, dj_arena_printf(arena, "%.*s", (int)len, line), 0);
+			append(w, "", at, p->key, dj_arena_printf(arena, "%.*s", (int)len, line),
+			       0);
 		line += len + (line[len] != '\0');
 	} while (*line);
 	return 0;

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 import types
 
 import pytest
@@ -121,7 +122,7 @@ def ask(network, port, request):
         try:
             _converse(network, port, request, answer)
         except OSError:
-            pass
+            time.sleep(0.05)
 
     thread = threading.Thread(target=inside)
     thread.start()

@@ -1,4 +1,5 @@
-/* The host's real hierarchies, whatever its layout: made, joined, limited, frozen, killed, removed. */
+/* The host's real hierarchies, whatever its layout: made, joined, limited, frozen, killed, removed.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -90,7 +92,9 @@ static const struct dj_plan *plan_for(struct fixture *f, const struct oci_resour
 {
 	static const struct policy_settings nothing_added;
 	struct oci_spec spec = { .linux.cgroups_path = f->path };
-	const struct plan_input in = { .id = "test", .spec = &spec, .host = &f->host,
+	const struct plan_input in = { .id = "test",
+				       .spec = &spec,
+				       .host = &f->host,
 				       .settings = settings ? settings : &nothing_added };
 
 	if (resources)
@@ -223,6 +227,38 @@ static void test_probe(void **state)
 		assert_int_equal(f->host.v2_self[0], '/');
 }
 
+/* Mounted elsewhere, the usual place covered: found through /proc/self/mounts, and only there. */
+static int probe_elsewhere(const struct hierarchy *h)
+{
+	struct host_facts host = { 0 };
+	struct donjon_error err = { 0 };
+	struct hierarchy found[HIERARCHY_MAX];
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", "/mnt", "tmpfs", 0, NULL) < 0 || mkdir("/mnt/cg", 0755) < 0 ||
+	    mount(h->mount_point, "/mnt/cg", NULL, MS_BIND, NULL) < 0 ||
+	    mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, NULL) < 0)
+		return 2;
+	if (cgroup_probe(&host, &err) < 0 || hierarchies_of(&host, found) != 1)
+		return 3;
+	return strcmp(found[0].mount_point, "/mnt/cg") == 0 && found[0].is_v2 == h->is_v2 ? 0 : 4;
+}
+
+static void test_probe_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	struct hierarchy h[HIERARCHY_MAX];
+	pid_t pid;
+
+	NEED_CGROUPS(f);
+	(void)hierarchies_of(&f->host, h);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(probe_elsewhere(&h[0]));
+	assert_int_equal(reap(pid), 0);
+}
+
 /* Decision 29: every line of a member's /proc/self/cgroup ends in "/" in its own namespace. */
 static int sees_roots(void)
 {
@@ -259,15 +295,22 @@ static void test_create_join_remove(void **state)
 	assert_int_equal(v1_with(&f->cg, "cgroup.procs"), -1);
 }
 
-#define SET(value) { true, value }
+#define SET(value)                                                                                 \
+	{                                                                                          \
+		true, value                                                                        \
+	}
 
 static void test_limits(void **state)
 {
 	struct fixture *f = *state;
 	const struct oci_resources r = {
 		.memory = { .limit = SET(64 << 20), .swap = SET(64 << 20) },
-		.cpu = { .shares = SET(512), .quota = SET(50000), .period = SET(200000),
-			 .burst = SET(10000), .cpus = (char[]){ "0" }, .mems = (char[]){ "0" } },
+		.cpu = { .shares = SET(512),
+			 .quota = SET(50000),
+			 .period = SET(200000),
+			 .burst = SET(10000),
+			 .cpus = (char[]){ "0" },
+			 .mems = (char[]){ "0" } },
 		.pids_limit = SET(42),
 	};
 	static const struct {
@@ -307,7 +350,8 @@ static void test_raise_and_lower(void **state)
 	for (size_t i = 0; i < DJ_COUNT(sizes); i++) {
 		const struct oci_resources r = {
 			.memory = { .limit = SET(sizes[i]), .swap = SET(sizes[i]) },
-			.cpu = { .quota = SET(sizes[i] / 1024), .period = SET(1000000 - 1000 * i),
+			.cpu = { .quota = SET(sizes[i] / 1024),
+				 .period = SET(1000000 - 1000 * i),
 				 .burst = SET((uint64_t)sizes[i] / 1024) },
 		};
 		const struct dj_plan *plan = plan_for(f, &r, NULL);
@@ -472,6 +516,43 @@ static void test_parents(void **state)
 	assert_int_equal(rmdir(full), 0);
 }
 
+/* Containers that come and go below one parent, which each of them may make and remove. */
+static int come_and_go(struct fixture *f, const char *name)
+{
+	const struct dj_plan *plan;
+
+	(void)strcat(f->path, name);
+	plan = plan_for(f, NULL, NULL);
+	for (int i = 0; i < 100; i++) {
+		struct cgroup cg = CGROUP_EMPTY;
+
+		if (cgroup_create(plan, &f->host, &cg, &f->err) < 0)
+			return 1;
+		cgroup_close(&cg);
+		if (cgroup_remove(&f->host, f->path + 1, &f->err) < 0)
+			return 2;
+	}
+	return 0;
+}
+
+static void test_shared_parent(void **state)
+{
+	static const char *const names[] = { "/a", "/b", "/c/d", "/c/e" };
+	struct fixture *f = *state;
+	pid_t pids[DJ_COUNT(names)];
+
+	NEED_CGROUPS(f);
+	for (size_t i = 0; i < DJ_COUNT(names); i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0)
+			_exit(come_and_go(f, names[i]));
+	}
+	for (size_t i = 0; i < DJ_COUNT(names); i++)
+		assert_int_equal(reap(pids[i]), 0);
+	assert_int_equal(count_dirs(f, f->path), 0);
+}
+
 static void test_freeze_and_kill(void **state)
 {
 	struct fixture *f = *state;
@@ -567,7 +648,8 @@ static void test_remove_busy_tree(void **state)
 	name[200] = '\0';
 	plan = plan_for(f, NULL, NULL);
 	ASSERT_OK(f, cgroup_create(plan, &f->host, &f->cg, &f->err));
-	at = openat(f->cg.v2 >= 0 ? f->cg.v2 : f->cg.v1[0], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	at = openat(f->cg.v2 >= 0 ? f->cg.v2 : f->cg.v1[0], ".",
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; i < DEPTH; i++) {
 		int next;
 
@@ -599,7 +681,8 @@ static int eat_memory(void)
 static void test_oom_is_counted(void **state)
 {
 	struct fixture *f = *state;
-	const struct oci_resources r = { .memory = { .limit = SET(8 << 20), .swap = SET(8 << 20) } };
+	const struct oci_resources r = { .memory = { .limit = SET(8 << 20),
+						     .swap = SET(8 << 20) } };
 	const struct dj_plan *plan;
 
 	NEED_CGROUPS(f);
@@ -645,6 +728,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_probe),
+		TEST(test_probe_elsewhere),
 		TEST(test_create_join_remove),
 		TEST(test_limits),
 		TEST(test_raise_and_lower),
@@ -654,6 +738,7 @@ int main(void)
 		TEST(test_frozen_is_refused),
 		TEST(test_failure_leaves_nothing),
 		TEST(test_parents),
+		TEST(test_shared_parent),
 		TEST(test_freeze_and_kill),
 		TEST(test_kill_forking),
 		TEST(test_signal),

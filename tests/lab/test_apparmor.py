@@ -1,0 +1,115 @@
+"""Confinement by AppArmor: the label is in force, it denies, and a wrong one is refused (T53)."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from harness import bundle as b
+
+pytestmark = pytest.mark.skipif(
+    not os.path.exists("/sys/kernel/security/apparmor"), reason="AppArmor is not this kernel's LSM")
+
+LAB = "donjon-lab"  # allows everything but /secret
+DEFAULT = "donjon-default"
+PROFILE = pathlib.Path(__file__).resolve().parents[2] / "profiles/apparmor" / DEFAULT
+
+
+def labelled(profile, *args):
+    config = b.spec()
+    config["process"]["args"] = list(args)
+    if profile:
+        config["process"]["apparmorProfile"] = profile
+    return config
+
+
+def run(cells, profile, command, runtime=None):
+    cell = cells(labelled(profile, "/bin/sh", "-c", command), kind="busybox", runtime=runtime)
+    (cell.bundle.rootfs / "secret").write_text("treasure\n")
+    return cell.run()
+
+
+def loaded():
+    with open("/sys/kernel/security/apparmor/profiles") as profiles:
+        return {line.rsplit(" ", 1)[0] for line in profiles}
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_the_label_is_in_force(cells, level, no_new_privileges):
+    config = labelled(LAB, "/bin/cat", "/proc/self/attr/current")
+    config["process"]["noNewPrivileges"] = no_new_privileges
+    result = cells(config, kind="busybox").run()
+    assert result.ok and result.out == f"{LAB} (enforce)\n", result
+
+
+@pytest.mark.peer
+def test_a_denied_access_is_denied(cells, level):
+    result = run(cells, LAB, "cat /etc/passwd && cat /secret")
+    assert result.status != 0 and "root:" in result.out and "treasure" not in result.out, result
+    assert "Permission denied" in result.err, result
+
+
+@pytest.mark.peer
+@pytest.mark.levels("none")
+def test_without_a_label_the_same_access_succeeds(cells, level):
+    result = run(cells, None, "cat /secret; cat /proc/self/attr/current")
+    assert result.ok and result.out.startswith("treasure\nunconfined"), result
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+def test_a_profile_that_is_not_loaded_is_refused(cells, fail, level):
+    cell = cells(labelled("no-such-profile", "/bin/true"), kind="busybox")
+    fail(cell.create(), "no-such-profile", cell=cell)
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+@pytest.mark.parametrize("name", ["donjon-lab//nothing", "unconfined\nroot", "../donjon-lab"])
+def test_a_name_that_is_none_is_refused(cells, fail, level, name):
+    cell = cells(labelled(name, "/bin/true"), kind="busybox")
+    fail(cell.create(), cell=cell)
+
+
+@pytest.mark.levels("hardened")
+def test_the_default_profile_is_added(cells, level):
+    result = run(cells, None, "cat /proc/self/attr/current")
+    assert result.ok and result.out == f"{DEFAULT} (enforce)\n", result
+
+
+@pytest.mark.levels("hardened")
+def test_a_default_profile_that_is_missing_is_loaded(cells, level):
+    """Decision 49: installed but not loaded, for instance after a reload of all profiles."""
+    subprocess.run(["apparmor_parser", "--remove", str(PROFILE)], check=True)
+    assert DEFAULT not in loaded()
+    result = run(cells, None, "cat /proc/self/attr/current")
+    assert result.ok and result.out == f"{DEFAULT} (enforce)\n", result
+    assert DEFAULT in loaded()
+
+
+@pytest.mark.levels("hardened")
+@pytest.mark.refusal
+def test_unconfined_is_refused(cells, fail, level):
+    cell = cells(labelled("unconfined", "/bin/true"), kind="busybox")
+    fail(cell.create(), "lsm.confined", cell=cell)
+
+
+@pytest.mark.levels("none")
+@pytest.mark.peer
+def test_unconfined_is_what_the_bundle_asked_for(cells, level):
+    result = run(cells, "unconfined", "cat /proc/self/attr/current")
+    assert result.ok and result.out == "unconfined\n", result
+
+
+@pytest.mark.levels("none")
+def test_the_default_profile_denies(cells, level):
+    """What only the profile can deny: the container is root with every capability and no filter."""
+    config = labelled(DEFAULT, "/bin/sh", "-c",
+                      "cat /proc/self/attr/current; mount -t tmpfs none /tmp; echo x >/proc/sys/kernel/domainname")
+    b.capabilities(config, "CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE")
+    config["linux"]["readonlyPaths"] = []
+    result = cells(config, kind="busybox").run()
+    assert result.out == f"{DEFAULT} (enforce)\n", result
+    assert result.err.count("ermission denied") == 2, result

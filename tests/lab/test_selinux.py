@@ -1,0 +1,73 @@
+"""Confinement by SELinux: the type is in force, it denies, and a wrong one is refused (T53)."""
+
+import os
+
+import pytest
+
+from harness import bundle as b
+
+pytestmark = pytest.mark.skipif(
+    not os.path.exists("/sys/fs/selinux/enforce"), reason="SELinux is not this kernel's LSM")
+
+CONTAINER = "system_u:system_r:donjon_container_t:s0:c0"
+
+
+def labelled(label, *args):
+    config = b.spec()
+    config["process"]["args"] = list(args)
+    if label:
+        config["process"]["selinuxLabel"] = label
+    return config
+
+
+def run(cells, label, command, **process):
+    config = labelled(label, "/bin/sh", "-c", command)
+    config["root"]["readonly"] = False
+    config["process"].update(process)
+    return cells(config, kind="busybox").run()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_the_label_is_in_force(cells, level, no_new_privileges):
+    """Under no_new_privs the transition needs its own permission, which the module grants."""
+    result = run(cells, CONTAINER, "cat /proc/self/attr/current", noNewPrivileges=no_new_privileges)
+    assert result.ok and result.out.rstrip("\0\n") == CONTAINER, result
+
+
+@pytest.mark.peer
+@pytest.mark.levels("none")
+def test_a_denied_access_is_denied(cells, level):
+    """The root filesystem is writable, the user is root: only the type can deny."""
+    result = run(cells, CONTAINER, "cat /etc/passwd && echo x >/etc/written")
+    assert result.status != 0 and "root:" in result.out and "ermission denied" in result.err, result
+
+
+@pytest.mark.peer
+@pytest.mark.levels("none")
+def test_without_a_label_the_same_access_succeeds(cells, level):
+    result = run(cells, None, "echo x >/etc/written && cat /etc/written")
+    assert result.ok and result.out == "x\n", result
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
+@pytest.mark.parametrize("label", [
+    "system_u:system_r:no_such_t:s0", "donjon_container_t", "system_u:object_r:donjon_container_t:s0",
+    "system_u:system_r:donjon_container_t:s0:c999"])
+def test_a_label_the_policy_does_not_know_is_refused(cells, fail, level, label):
+    cell = cells(labelled(label, "/bin/true"), kind="busybox")
+    fail(cell.create(), cell=cell)
+
+
+@pytest.mark.levels("hardened")
+def test_the_container_type_is_added(cells, level):
+    result = run(cells, None, "cat /proc/self/attr/current; cat /etc/passwd; echo x >/tmp/x && cat /tmp/x")
+    assert ":donjon_container_t:" in result.out and "root:" in result.out, result
+
+
+@pytest.mark.levels("hardened")
+@pytest.mark.refusal
+def test_an_unconfined_type_is_refused(cells, fail, level):
+    cell = cells(labelled("system_u:system_r:spc_t:s0", "/bin/true"), kind="busybox")
+    fail(cell.create(), "lsm.confined", cell=cell)

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#pragma GCC visibility push(default)
+
 struct donjon_runtime;
 
 struct donjon_runtime_options {
@@ -82,5 +84,7 @@ void donjon_list_free(struct donjon_container_info *list);
 int donjon_container_list_json(struct donjon_runtime *runtime, char **json, struct donjon_error *err);
 
 void donjon_free(void *p);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,8 @@
 #ifndef DONJON_ERROR_H
 #define DONJON_ERROR_H
 
+#pragma GCC visibility push(default)
+
 #define DONJON_ERROR_TEXT_MAX 2048
 
 /* What kind of failure it is; callers branch on this, never on the text. */
@@ -36,5 +38,7 @@ struct donjon_error {
 
 /* Stable lower-case word for a code ("refused"), as printed in the JSON log record. */
 const char *donjon_code_name(enum donjon_code code);
+
+#pragma GCC visibility pop
 
 #endif

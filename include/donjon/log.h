@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#pragma GCC visibility push(default)
+
 enum donjon_log_format { DONJON_LOG_TEXT, DONJON_LOG_JSON };
 enum donjon_log_level { DONJON_LOG_ERROR, DONJON_LOG_WARNING, DONJON_LOG_INFO, DONJON_LOG_DEBUG };
 
@@ -25,5 +27,7 @@ int donjon_log_open(const struct donjon_log_options *options, struct donjon_erro
 /* Writes one error record: one line on stderr ("donjon: <text>") and one record in the file.
  * Control characters and invalid UTF-8 are escaped (B33). */
 void donjon_log_error(const struct donjon_error *err);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 struct donjon_sandbox_options {
 	size_t size;
 	const char *root;          /* a root filesystem; NULL: the host's /usr and parts of /etc */
@@ -32,5 +34,7 @@ int donjon_sandbox_run(struct donjon_runtime *runtime, const struct donjon_sandb
 /* What it would do, as donjon_container_explain(). */
 int donjon_sandbox_explain(struct donjon_runtime *runtime, const struct donjon_sandbox_options *options,
 			   bool json, bool *refused, char **text, struct donjon_error *err);
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,7 @@
 #include "engine/deliver.h"
 #include "engine/destroy.h"
 #include "engine/hooks.h"
+#include "wrap/json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -122,10 +123,34 @@ static int fill_record(struct creation *c, struct donjon_error *err)
 	return 0;
 }
 
+/* What the policy did, and which properties nobody here knows (decision 31). */
+static char *hardening_text(struct draft *draft, struct donjon_error *err)
+{
+	const char *policy = policy_result_json(&draft->policy, &draft->arena);
+	const struct oci_strings *ignored = &draft->spec.ignored;
+	struct json_value *root, *list;
+	char *text;
+
+	if (ignored->n == 0)
+		return strdup(policy);
+	root = json_parse(policy, strlen(policy), SIZE_MAX, err);
+	if (!root)
+		return NULL;
+	list = json_new_array();
+	for (size_t i = 0; i < ignored->n; i++)
+		json_push(list, json_new_string(ignored->v[i]));
+	json_set(root, "ignored", list);
+	text = json_print(root, false);
+	json_free(root);
+	return text;
+}
+
 static int save_hardening(struct creation *c, struct donjon_error *err)
 {
-	const char *text = policy_result_json(&c->draft->policy, &c->draft->arena);
+	dj_auto_free char *text = hardening_text(c->draft, err);
 
+	if (!text)
+		return -1;
 	c->notes_saved = c->draft->policy.notes.n;
 	return store_save(c->dir, STORE_HARDENING, text, strlen(text), err);
 }

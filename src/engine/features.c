@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "engine/version.h"
+#include "oci/decode.h"
 #include "oci/mount_options.h"
 #include "oci/names.h"
 #include "wrap/caps.h"
@@ -72,10 +73,8 @@ static struct json_value *capabilities(void)
 static struct json_value *unsafe_annotations(void)
 {
 	static const char *const names[] = {
-		"org.donjon.level",
-		"org.donjon.override.",
-		"org.systemd.property.",
-		"run.oci.keep_original_groups",
+		"org.donjon.level",           "org.donjon.override.",
+		"org.systemd.property.",      "run.oci.keep_original_groups",
 		"run.oci.mount_context_type",
 	};
 	struct json_value *array = json_new_array();

@@ -7,6 +7,15 @@
 #include "oci/decode.h"
 #include "plan/part.h"
 
+static const char *const kinds[OCI_HOOK_COUNT] = {
+	[OCI_HOOK_PRESTART] = "prestart",
+	[OCI_HOOK_CREATE_RUNTIME] = "createRuntime",
+	[OCI_HOOK_CREATE_CONTAINER] = "createContainer",
+	[OCI_HOOK_START_CONTAINER] = "startContainer",
+	[OCI_HOOK_POSTSTART] = "poststart",
+	[OCI_HOOK_POSTSTOP] = "poststop",
+};
+
 int hooks_run(const struct dj_plan *plan, enum oci_hook_kind kind, const struct store_record *record,
 	      enum store_status status, struct donjon_error *err)
 {
@@ -19,7 +28,7 @@ int hooks_run(const struct dj_plan *plan, enum oci_hook_kind kind, const struct 
 		if (!state)
 			state = state_text(record, status);
 		if (hook_run(plan, &hooks[i], state, record->bundle, err) < 0)
-			return -1;
+			return dj_note(err, "hooks.%s", kinds[kind]);
 	}
 	return 0;
 }
@@ -39,7 +48,7 @@ void hooks_poststop(const struct dj_plan *plan, const struct store_record *recor
 		if (!state)
 			state = state_text(record, STORE_STOPPED);
 		if (hook_run(plan, &hooks[i], state, cwd, &why) < 0)
-			log_warning("poststop: %s", why.text);
+			log_warning("hooks.poststop: %s", why.text);
 	}
 }
 

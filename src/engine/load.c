@@ -61,7 +61,7 @@ static int open_config(const struct draft *draft, const char *config, struct don
 	bundle = open_bundle(draft->bundle, err);
 	if (bundle < 0)
 		return -1;
-	fd = openat(bundle, "config.json", READ_FLAGS | O_NOFOLLOW);
+	fd = openat(bundle, "config.json", READ_FLAGS);
 	return fd < 0 ? dj_fail_os(err, errno, "open %s/config.json", draft->bundle) : fd;
 }
 
@@ -117,12 +117,27 @@ int draft_check_rootfs(const struct draft *draft, struct donjon_error *err)
 	return 0;
 }
 
+/* The specification lets both be absent; nothing could be started then (T2). */
+static int check_present(const struct oci_spec *spec, struct donjon_error *err)
+{
+	if (!spec->process.set)
+		return dj_fail(err, DONJON_E_CONFIG, "process: missing");
+	if (!spec->linux.set)
+		return dj_fail(err, DONJON_E_CONFIG, "linux: missing");
+	return 0;
+}
+
 int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
 	       const struct donjon_create_options *options, struct donjon_error *err)
 {
-	draft->bundle = draft_absolute(draft, NULL, options->bundle ? options->bundle : ".", err);
+	const char *bundle = options->bundle ? options->bundle : ".";
+
+	if (!bundle[0])
+		return dj_fail(err, DONJON_E_USAGE, "the path of the bundle is empty");
+	draft->bundle = draft_absolute(draft, NULL, bundle, err);
 	if (!draft->bundle || read_config(draft, options->config, err) < 0 ||
-	    oci_decode(draft->config, draft->config_size, &draft->arena, &draft->spec, err) < 0)
+	    oci_decode(draft->config, draft->config_size, &draft->arena, &draft->spec, err) < 0 ||
+	    check_present(&draft->spec, err) < 0)
 		return -1;
 	if (options->seccomp && replace_seccomp(draft, options->seccomp, err) < 0)
 		return -1;

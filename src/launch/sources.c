@@ -120,12 +120,11 @@ int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, 
 		return -1;
 	if ((r = sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0)) < 0)
 		return dj_fail_os(err, -r, "%s: create %s", plan_text(plan, mount->pointer), type);
-	/* Set at birth: there is no moment with weaker flags (B08).  What fsmount does not know
-	 * (nosymfollow before 5.14, recursion) follows while the tree is still detached. */
-	tree = sys_fsmount(fs, (unsigned)mount->attr_set & 0xffU);
+	/* Set at birth: there is no moment with weaker flags (B08). */
+	tree = sys_fsmount(fs, (unsigned)mount->attr_set);
 	if (tree < 0)
 		return dj_fail_os(err, -tree, "%s: fsmount %s", plan_text(plan, mount->pointer), type);
-	if (mount_set_attributes(tree, mount, err) < 0) {
+	if ((mount->rec_set || mount->propagation) && mount_set_attributes(tree, mount, err) < 0) {
 		dj_close(&tree);
 		return -1;
 	}

@@ -25,11 +25,11 @@ static bool is_version_1(const char *s)
 		return true;
 	return (*s == '-' || *s == '+') && s[1] != '\0' &&
 	       s[strspn(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-")] ==
-		       '\0';
+	               '\0';
 }
 
 static int read_version(struct oci_decoder *d, const struct json_value *value,
-			const struct oci_field *field, void *to)
+                        const struct oci_field *field, void *to)
 {
 	if (oci_read_string(d, value, field, to) < 0)
 		return -1;

@@ -27,7 +27,7 @@ void oci_leave(struct oci_decoder *d)
 static bool is_plain_key(const char *key)
 {
 	return *key && key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789_")] == '\0';
+	                               "0123456789_")] == '\0';
 }
 
 static size_t print_step(char *buf, size_t room, const struct oci_step *step, bool first)
@@ -75,10 +75,13 @@ int oci_decode_fail(struct oci_decoder *d, const char *fmt, ...)
 static const char *kind_name(const struct json_value *value)
 {
 	static const char *const names[] = {
-		[JSON_KIND_NULL] = "null",	[JSON_KIND_BOOL] = "a boolean",
-		[JSON_KIND_INT] = "a number",	[JSON_KIND_UINT64] = "a number",
+		[JSON_KIND_NULL] = "null",
+		[JSON_KIND_BOOL] = "a boolean",
+		[JSON_KIND_INT] = "a number",
+		[JSON_KIND_UINT64] = "a number",
 		[JSON_KIND_REAL] = "a number with a fraction or exponent",
-		[JSON_KIND_STRING] = "a string", [JSON_KIND_ARRAY] = "a list",
+		[JSON_KIND_STRING] = "a string",
+		[JSON_KIND_ARRAY] = "a list",
 		[JSON_KIND_OBJECT] = "an object",
 	};
 
@@ -107,14 +110,14 @@ void oci_strings_add(struct dj_arena *arena, struct oci_strings *list, char *s)
 /* ---- single values ---- */
 
 int oci_read_ignored(struct oci_decoder *d, const struct json_value *value,
-		     const struct oci_field *field, void *to)
+                     const struct oci_field *field, void *to)
 {
 	(void)d, (void)value, (void)field, (void)to;
 	return OCI_UNSET;
 }
 
 int oci_read_present(struct oci_decoder *d, const struct json_value *value,
-		     const struct oci_field *field, void *to)
+                     const struct oci_field *field, void *to)
 {
 	(void)field;
 	if (json_kind(value) != JSON_KIND_OBJECT)
@@ -124,7 +127,7 @@ int oci_read_present(struct oci_decoder *d, const struct json_value *value,
 }
 
 int oci_read_string(struct oci_decoder *d, const struct json_value *value,
-		    const struct oci_field *field, void *to)
+                    const struct oci_field *field, void *to)
 {
 	const char *s = json_string(value);
 
@@ -137,7 +140,7 @@ int oci_read_string(struct oci_decoder *d, const struct json_value *value,
 }
 
 int oci_read_bool(struct oci_decoder *d, const struct json_value *value,
-		  const struct oci_field *field, void *to)
+                  const struct oci_field *field, void *to)
 {
 	if (json_kind(value) != JSON_KIND_BOOL)
 		return oci_wrong_type(d, "a boolean", value);
@@ -200,7 +203,7 @@ static bool in_range(const struct integer *v, const struct oci_field *field)
 }
 
 static int out_of_range(struct oci_decoder *d, const struct integer *v,
-			const struct oci_field *field)
+                        const struct oci_field *field)
 {
 	char got[24];
 
@@ -209,11 +212,11 @@ static int out_of_range(struct oci_decoder *d, const struct integer *v,
 	else
 		(void)snprintf(got, sizeof(got), "%" PRIu64, v->bits);
 	return oci_decode_fail(d, "must be from %" PRId64 " to %" PRIu64 ", is %s", field->min,
-			       field->max, got);
+	                       field->max, got);
 }
 
 int oci_read_number(struct oci_decoder *d, const struct json_value *value,
-		    const struct oci_field *field, void *to)
+                    const struct oci_field *field, void *to)
 {
 	struct integer v;
 
@@ -230,7 +233,7 @@ int oci_read_number(struct oci_decoder *d, const struct json_value *value,
 }
 
 static int get_word(struct oci_decoder *d, const struct json_value *value,
-		    const struct oci_words *words, uint64_t *out)
+                    const struct oci_words *words, uint64_t *out)
 {
 	const char *s = json_string(value);
 
@@ -242,7 +245,7 @@ static int get_word(struct oci_decoder *d, const struct json_value *value,
 }
 
 int oci_read_word(struct oci_decoder *d, const struct json_value *value,
-		  const struct oci_field *field, void *to)
+                  const struct oci_field *field, void *to)
 {
 	const char *s = json_string(value);
 	uint64_t word;
@@ -261,12 +264,12 @@ int oci_check_list(struct oci_decoder *d, const struct json_value *value, size_t
 		return oci_wrong_type(d, "a list", value);
 	if (json_size(value) > max)
 		return oci_decode_fail(d, "has %zu items, at most %zu are supported",
-				       json_size(value), max);
+		                       json_size(value), max);
 	return 0;
 }
 
 int oci_read_flags(struct oci_decoder *d, const struct json_value *value,
-		   const struct oci_field *field, void *to)
+                   const struct oci_field *field, void *to)
 {
 	uint64_t flags = 0, flag;
 	struct oci_step step;
@@ -306,16 +309,16 @@ static int meet_unknown(struct oci_decoder *d, const struct oci_object *object, 
 	for (size_t i = 0; i < object->n; i++) {
 		if (strcasecmp(object->fields[i].key, key) == 0)
 			return oci_decode_fail(d, "unknown property, \"%s\" is meant",
-					       object->fields[i].key);
+			                       object->fields[i].key);
 	}
 	if (d->n_ignored++ < OCI_IGNORED_MAX)
 		oci_strings_add(d->arena, &d->ignored,
-				dj_arena_strdup(d->arena, print_path(d, path)));
+		                dj_arena_strdup(d->arena, print_path(d, path)));
 	return OCI_UNSET;
 }
 
 static int read_field(struct oci_decoder *d, const struct json_value *value,
-		      const struct oci_field *field, void *base)
+                      const struct oci_field *field, void *base)
 {
 	char *at = base;
 	int rc;
@@ -343,7 +346,7 @@ static int check_required(struct oci_decoder *d, const struct oci_object *object
 }
 
 int oci_read_members(struct oci_decoder *d, const struct json_value *value,
-		     const struct oci_object *object, void *base)
+                     const struct oci_object *object, void *base)
 {
 	const struct json_value *member;
 	struct oci_step step;
@@ -370,7 +373,7 @@ int oci_read_members(struct oci_decoder *d, const struct json_value *value,
 }
 
 int oci_read_object(struct oci_decoder *d, const struct json_value *value,
-		    const struct oci_field *field, void *to)
+                    const struct oci_field *field, void *to)
 {
 	return oci_read_members(d, value, field->how, to);
 }
@@ -390,7 +393,7 @@ static void *new_items(struct oci_decoder *d, const struct oci_list *list, size_
 }
 
 static int read_item(struct oci_decoder *d, const struct json_value *value,
-		     const struct oci_field *item, char *to)
+                     const struct oci_field *item, char *to)
 {
 	if (item->read(d, value, item, to + item->offset) < 0)
 		return -1;
@@ -399,7 +402,7 @@ static int read_item(struct oci_decoder *d, const struct json_value *value,
 }
 
 int oci_read_list(struct oci_decoder *d, const struct json_value *value,
-		  const struct oci_field *field, void *to)
+                  const struct oci_field *field, void *to)
 {
 	const struct oci_list *list = field->how;
 	struct any_list made = { 0 };
@@ -425,12 +428,12 @@ static int check_map(struct oci_decoder *d, const struct json_value *value, size
 		return oci_wrong_type(d, "an object", value);
 	if (json_size(value) > max)
 		return oci_decode_fail(d, "has %zu members, at most %zu are supported",
-				       json_size(value), max);
+		                       json_size(value), max);
 	return 0;
 }
 
 int oci_read_map(struct oci_decoder *d, const struct json_value *value,
-		 const struct oci_field *field, void *to)
+                 const struct oci_field *field, void *to)
 {
 	const struct oci_list *list = field->how;
 	const struct json_value *member;
@@ -463,7 +466,7 @@ static const struct oci_field string_item = { .read = oci_read_string };
 const struct oci_list oci_string_list = { &string_item, sizeof(char *), 0 };
 
 static const struct oci_field pair_item = { .read = oci_read_string,
-					    .offset = offsetof(struct oci_pair, value) };
+	                                    .offset = offsetof(struct oci_pair, value) };
 const struct oci_list oci_pair_list = { &pair_item, sizeof(struct oci_pair), 0 };
 
 static const struct oci_field id_map_fields[] = {
@@ -472,8 +475,7 @@ static const struct oci_field id_map_fields[] = {
 	OCI_NUMBER(struct oci_id_map, "size", size, 0, UINT32_MAX, OCI_REQUIRED),
 };
 static const struct oci_object id_map_object = OCI_OBJECT_OF(id_map_fields);
-static const struct oci_field id_map_item = { .read = oci_read_object, .how = &id_map_object };
-const struct oci_list oci_id_map_list = { &id_map_item, sizeof(struct oci_id_map), 0 };
+const struct oci_list oci_id_map_list = OCI_LIST_OF(struct oci_id_map, id_map_object);
 
 /* ---- whole documents ---- */
 
@@ -485,7 +487,7 @@ struct document {
 };
 
 static int read_document(struct oci_decoder *d, const struct json_value *value,
-			 const struct document *document, void *to)
+                         const struct document *document, void *to)
 {
 	struct oci_step steps[DJ_COUNT(document->path)];
 
@@ -497,7 +499,7 @@ static int read_document(struct oci_decoder *d, const struct json_value *value,
 }
 
 static int decode_document(const char *text, size_t size, const struct document *document,
-			   struct oci_decoder *d, void *to)
+                           struct oci_decoder *d, void *to)
 {
 	struct json_value *root = json_parse(text, size, OCI_CONFIG_MAX, d->err);
 	int rc;
@@ -513,19 +515,19 @@ static int decode_document(const char *text, size_t size, const struct document 
 static void tell_ignored(struct oci_decoder *d)
 {
 	if (d->n_ignored > OCI_IGNORED_MAX)
-		oci_strings_add(d->arena, &d->ignored,
-				dj_arena_printf(d->arena, "and %zu more",
-						d->n_ignored - OCI_IGNORED_MAX));
+		oci_strings_add(
+		        d->arena, &d->ignored,
+		        dj_arena_printf(d->arena, "and %zu more", d->n_ignored - OCI_IGNORED_MAX));
 }
 
 int oci_decode(const char *text, size_t size, struct dj_arena *arena, struct oci_spec *spec,
-	       struct donjon_error *err)
+               struct donjon_error *err)
 {
 	struct oci_decoder d = { .arena = arena, .err = err };
 	struct oci_spec out = { 0 };
 
 	if (decode_document(text, size, &(struct document){ .object = &oci_config_object }, &d,
-			    &out) < 0)
+	                    &out) < 0)
 		return -1;
 	tell_ignored(&d);
 	out.ignored = d.ignored;
@@ -535,14 +537,14 @@ int oci_decode(const char *text, size_t size, struct dj_arena *arena, struct oci
 }
 
 int oci_decode_process(const char *text, size_t size, struct dj_arena *arena,
-		       struct oci_process *process, struct donjon_error *err)
+                       struct oci_process *process, struct donjon_error *err)
 {
 	struct oci_decoder d = { .arena = arena, .err = err };
 	struct oci_process out = { .set = true };
 
 	if (decode_document(text, size,
-			    &(struct document){ { "process" }, .object = &oci_process_object }, &d,
-			    &out) < 0)
+	                    &(struct document){ { "process" }, .object = &oci_process_object }, &d,
+	                    &out) < 0)
 		return -1;
 	out.capabilities.unknown = d.unknown_caps;
 	*process = out;
@@ -550,29 +552,29 @@ int oci_decode_process(const char *text, size_t size, struct dj_arena *arena,
 }
 
 int oci_decode_resources(const char *text, size_t size, struct dj_arena *arena,
-			 struct oci_resources *resources, struct donjon_error *err)
+                         struct oci_resources *resources, struct donjon_error *err)
 {
 	struct oci_decoder d = { .arena = arena, .err = err };
 	struct oci_resources out = { 0 };
 
-	if (decode_document(text, size,
-			    &(struct document){ { "linux", "resources" },
-						.object = &oci_resources_object },
-			    &d, &out) < 0)
+	if (decode_document(
+	            text, size,
+	            &(struct document){ { "linux", "resources" }, .object = &oci_resources_object },
+	            &d, &out) < 0)
 		return -1;
 	*resources = out;
 	return 0;
 }
 
 int oci_decode_seccomp(const char *text, size_t size, uint64_t capabilities, struct dj_arena *arena,
-		       struct oci_seccomp *seccomp, struct donjon_error *err)
+                       struct oci_seccomp *seccomp, struct donjon_error *err)
 {
 	struct oci_decoder d = { .arena = arena, .err = err };
 	struct oci_seccomp out = { .set = true };
 
 	if (decode_document(text, size,
-			    &(struct document){ .capabilities = capabilities, .is_profile = true },
-			    &d, &out) < 0)
+	                    &(struct document){ .capabilities = capabilities, .is_profile = true },
+	                    &d, &out) < 0)
 		return -1;
 	*seccomp = out;
 	return 0;

@@ -8,6 +8,10 @@
 
 enum { OCI_CONFIG_MAX = 16 * 1024 * 1024 };
 
+/* Of the specification: every 1.x is read, and this is what is known of it. */
+#define OCI_VERSION_MIN "1.0.0"
+#define OCI_VERSION_MAX "1.3.0"
+
 /* Errors: DONJON_E_CONFIG with the JSON path ("linux.seccomp.syscalls[3].names: ..."), or line and
  * column for broken JSON.  The strings live in the arena. */
 int oci_decode(const char *text, size_t size, struct dj_arena *arena, struct oci_spec *spec,

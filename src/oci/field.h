@@ -44,7 +44,7 @@ struct oci_field;
 
 /* Reads `value` into `to`.  OCI_STORED, OCI_UNSET or -1. */
 typedef int oci_reader(struct oci_decoder *d, const struct json_value *value,
-		       const struct oci_field *field, void *to);
+                       const struct oci_field *field, void *to);
 
 enum oci_field_flag {
 	OCI_REQUIRED = 1 << 0,
@@ -68,8 +68,8 @@ struct oci_field {
 
 struct oci_object {
 	const struct oci_field *fields;
-	size_t n;     /* at most 64 */
-	bool closed;  /* an unknown key is an error: keys are values here ("monotonic") */
+	size_t n;    /* at most 64 */
+	bool closed; /* an unknown key is an error: keys are values here ("monotonic") */
 };
 
 struct oci_list {
@@ -90,7 +90,7 @@ oci_reader oci_read_list;   /* `how`: struct oci_list, into an OCI_LIST; NULL-te
 oci_reader oci_read_map;    /* the same for an object with free keys, in document order */
 
 int oci_read_members(struct oci_decoder *d, const struct json_value *value,
-		     const struct oci_object *object, void *base);
+                     const struct oci_object *object, void *base);
 /* Refuses anything but a list of at most `max` items. */
 int oci_check_list(struct oci_decoder *d, const struct json_value *value, size_t max);
 
@@ -105,6 +105,7 @@ int oci_wrong_type(struct oci_decoder *d, const char *wanted, const struct json_
 void oci_strings_add(struct dj_arena *arena, struct oci_strings *list, char *s);
 
 /* Rows.  T is the struct, m the member. */
+/* clang-format off */
 #define OCI_AT(T, m) .offset = offsetof(T, m), .size = sizeof(((T *)0)->m)
 #define OCI_AT_OPT(T, m) OCI_AT(T, m.v), .set = offsetof(T, m.set)
 
@@ -121,17 +122,34 @@ void oci_strings_add(struct dj_arena *arena, struct oci_strings *list, char *s);
 #define OCI_WORD(T, k, m, w, f)                                                                    \
 	{ .key = k, .read = oci_read_word, OCI_AT(T, m), .flags = f, .how = w }
 #define OCI_CUSTOM(T, k, m, r, f) { .key = k, .read = r, OCI_AT(T, m), .flags = f }
+/* For lists that may be present and empty: s is the bool that says so. */
+#define OCI_LIST_SETS(T, k, m, s, l)                                                               \
+	{ .key = k, .read = oci_read_list, OCI_AT(T, m), .set = offsetof(T, s),                    \
+	  .flags = OCI_SETS, .how = l }
 #define OCI_LIST_FIELD(T, k, m, l, f)                                                              \
 	{ .key = k, .read = oci_read_list, OCI_AT(T, m), .flags = f, .how = l }
 #define OCI_STRINGS(T, k, m) OCI_LIST_FIELD(T, k, m, &oci_string_list, 0)
 #define OCI_MAP(T, k, m, l) { .key = k, .read = oci_read_map, OCI_AT(T, m), .how = l }
-/* An object of its own, with a `set` member; and one whose members belong to the same struct. */
+#define OCI_FLAGS(T, k, m, w) { .key = k, .read = oci_read_flags, OCI_AT(T, m), .how = w }
+#define OCI_FLAGS_SETS(T, k, m, s, w)                                                              \
+	{ .key = k, .read = oci_read_flags, OCI_AT(T, m), .set = offsetof(T, s),                   \
+	  .flags = OCI_SETS, .how = w }
+/* An object that is a struct of its own, with and without a `set`; and two whose members belong to
+ * the struct around it. */
 #define OCI_OBJECT(T, k, m, o, f)                                                                  \
 	{ .key = k, .read = oci_read_object, OCI_AT(T, m), .set = offsetof(T, m.set),              \
 	  .flags = (f) | OCI_SETS, .how = o }
+#define OCI_PART(T, k, m, o, f) { .key = k, .read = oci_read_object, OCI_AT(T, m), .flags = f, .how = o }
 #define OCI_GROUP(k, o, f) { .key = k, .read = oci_read_object, .flags = f, .how = o }
+#define OCI_GROUP_SETS(T, k, s, o)                                                                 \
+	{ .key = k, .read = oci_read_object, .set = offsetof(T, s), .flags = OCI_SETS, .how = o }
 
 #define OCI_OBJECT_OF(table) { table, DJ_COUNT(table), false }
+/* Lists of objects, and of whatever a reader of their own makes. */
+#define OCI_LIST_OF(T, o)                                                                          \
+	{ &(const struct oci_field){ .read = oci_read_object, .how = &(o) }, sizeof(T), 0 }
+#define OCI_LIST_READ(T, r, n) { &(const struct oci_field){ .read = r }, sizeof(T), n }
+/* clang-format on */
 
 extern const struct oci_list oci_string_list;
 extern const struct oci_list oci_pair_list; /* map of strings to struct oci_pair */
@@ -139,12 +157,12 @@ extern const struct oci_list oci_id_map_list;
 
 /* The schema's objects. */
 extern const struct oci_object oci_config_object, oci_process_object, oci_hooks_object,
-	oci_linux_object, oci_resources_object, oci_seccomp_object;
+        oci_linux_object, oci_resources_object, oci_seccomp_object;
 extern const struct oci_list oci_mount_list;
 extern const struct oci_list oci_seccomp_arg_list, oci_seccomp_arch_list;
 
 /* Docker's and podman's profile form; `capabilities` decides includes and excludes. */
 int oci_read_profile(struct oci_decoder *d, const struct json_value *value, uint64_t capabilities,
-		     struct oci_seccomp *seccomp);
+                     struct oci_seccomp *seccomp);
 
 #endif

@@ -7,13 +7,11 @@ enum { TIMEOUT_MAX = INT32_MAX / 1000 };
 static const struct oci_field hook_fields[] = {
 	OCI_STRING(struct oci_hook, "path", path, OCI_REQUIRED),
 	OCI_STRINGS(struct oci_hook, "args", args),
-	{ .key = "env", .read = oci_read_list, OCI_AT(struct oci_hook, env),
-	  .set = offsetof(struct oci_hook, env_set), .flags = OCI_SETS, .how = &oci_string_list },
+	OCI_LIST_SETS(struct oci_hook, "env", env, env_set, &oci_string_list),
 	OCI_NUMBER(struct oci_hook, "timeout", timeout_s, 1, TIMEOUT_MAX, 0),
 };
 static const struct oci_object hook_object = OCI_OBJECT_OF(hook_fields);
-static const struct oci_field hook_item = { .read = oci_read_object, .how = &hook_object };
-static const struct oci_list hook_list = { &hook_item, sizeof(struct oci_hook), 1024 };
+static const struct oci_list hook_list = OCI_LIST_OF(struct oci_hook, hook_object);
 
 /* `hooks` belongs to struct oci_spec itself. */
 #define HOOKS(key, kind) OCI_LIST_FIELD(struct oci_spec, key, hooks[kind], &hook_list, 0)

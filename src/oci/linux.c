@@ -19,7 +19,7 @@ static const struct oci_field namespace_fields[] = {
 static const struct oci_object namespace_object = OCI_OBJECT_OF(namespace_fields);
 
 static int read_namespace(struct oci_decoder *d, const struct json_value *value,
-			  struct oci_namespace *namespaces)
+                          struct oci_namespace *namespaces)
 {
 	struct namespace_entry entry = { 0 };
 
@@ -27,13 +27,13 @@ static int read_namespace(struct oci_decoder *d, const struct json_value *value,
 		return -1;
 	if (namespaces[entry.type].set)
 		return oci_decode_fail(d, "a second namespace of type %s",
-				       oci_word_name(&oci_namespace_words, entry.type));
+		                       oci_word_name(&oci_namespace_words, entry.type));
 	namespaces[entry.type] = (struct oci_namespace){ true, entry.path };
 	return 0;
 }
 
 static int read_namespaces(struct oci_decoder *d, const struct json_value *value,
-			   const struct oci_field *field, void *to)
+                           const struct oci_field *field, void *to)
 {
 	struct oci_step step;
 
@@ -52,19 +52,16 @@ static int read_namespaces(struct oci_decoder *d, const struct json_value *value
 /* Clocks run backwards too: secs has a sign, nanosecs has not (P43). */
 #define OFFSET(T, m)                                                                               \
 	OCI_NUMBER(T, "secs", m.secs, INT64_MIN, INT64_MAX, 0),                                    \
-		OCI_NUMBER(T, "nanosecs", m.nanosecs, 0, 999999999, 0)
+	        OCI_NUMBER(T, "nanosecs", m.nanosecs, 0, 999999999, 0)
 
 static const struct oci_field monotonic_fields[] = { OFFSET(L, time_offset_monotonic) };
 static const struct oci_field boottime_fields[] = { OFFSET(L, time_offset_boottime) };
 static const struct oci_object monotonic_object = OCI_OBJECT_OF(monotonic_fields);
 static const struct oci_object boottime_object = OCI_OBJECT_OF(boottime_fields);
 
-#define CLOCK(k, m, o)                                                                             \
-	{ .key = k, .read = oci_read_object, .set = offsetof(L, m.set), .flags = OCI_SETS, .how = o }
-
 static const struct oci_field clock_fields[] = {
-	CLOCK("monotonic", time_offset_monotonic, &monotonic_object),
-	CLOCK("boottime", time_offset_boottime, &boottime_object),
+	OCI_GROUP_SETS(L, "monotonic", time_offset_monotonic.set, &monotonic_object),
+	OCI_GROUP_SETS(L, "boottime", time_offset_boottime.set, &boottime_object),
 };
 static const struct oci_object clocks_object = { clock_fields, DJ_COUNT(clock_fields), true };
 
@@ -73,7 +70,8 @@ static const struct oci_object clocks_object = { clock_fields, DJ_COUNT(clock_fi
 static const struct oci_word device_types[] = {
 	{ "c", 'c' }, { "u", 'c' }, { "b", 'b' }, { "p", 'p' }
 };
-static const struct oci_words device_type_words = { "device type", device_types, DJ_COUNT(device_types) };
+static const struct oci_words device_type_words = { "device type", device_types,
+	                                            DJ_COUNT(device_types) };
 
 static const struct oci_field device_fields[] = {
 	OCI_WORD(struct oci_device, "type", type, &device_type_words, OCI_REQUIRED),
@@ -90,7 +88,7 @@ static const struct oci_object device_object = OCI_OBJECT_OF(device_fields);
 
 /* Absent numbers are -1, so that validate can tell them from 0. */
 static int read_device(struct oci_decoder *d, const struct json_value *value,
-		       const struct oci_field *field, void *to)
+                       const struct oci_field *field, void *to)
 {
 	struct oci_device *device = to;
 
@@ -102,8 +100,7 @@ static int read_device(struct oci_decoder *d, const struct json_value *value,
 	return OCI_STORED;
 }
 
-static const struct oci_field device_item = { .read = read_device };
-static const struct oci_list device_list = { &device_item, sizeof(struct oci_device), 0 };
+static const struct oci_list device_list = OCI_LIST_READ(struct oci_device, read_device, 0);
 
 /* ---- network devices and sysctls ---- */
 
@@ -113,7 +110,7 @@ static const struct oci_field net_device_fields[] = {
 static const struct oci_object net_device_object = OCI_OBJECT_OF(net_device_fields);
 
 static int read_net_device(struct oci_decoder *d, const struct json_value *value,
-			   const struct oci_field *field, void *to)
+                           const struct oci_field *field, void *to)
 {
 	struct oci_pair *pair = to;
 
@@ -122,8 +119,7 @@ static int read_net_device(struct oci_decoder *d, const struct json_value *value
 	return oci_read_members(d, value, &net_device_object, pair);
 }
 
-static const struct oci_field net_device_item = { .read = read_net_device };
-static const struct oci_list net_device_list = { &net_device_item, sizeof(struct oci_pair), 0 };
+static const struct oci_list net_device_list = OCI_LIST_READ(struct oci_pair, read_net_device, 0);
 
 /*
  * One spelling (T43, CVE-2022-0811).  As sysctl(8) and runc have it, the first separator met in a
@@ -146,7 +142,7 @@ static void normalise_sysctl(char *key)
 }
 
 static int read_sysctl(struct oci_decoder *d, const struct json_value *value,
-		       const struct oci_field *field, void *to)
+                       const struct oci_field *field, void *to)
 {
 	struct oci_pair *pair = to;
 
@@ -154,14 +150,13 @@ static int read_sysctl(struct oci_decoder *d, const struct json_value *value,
 	return oci_read_string(d, value, field, &pair->value);
 }
 
-static const struct oci_field sysctl_item = { .read = read_sysctl };
-static const struct oci_list sysctl_list = { &sysctl_item, sizeof(struct oci_pair), 1024 };
+static const struct oci_list sysctl_list = OCI_LIST_READ(struct oci_pair, read_sysctl, 1024);
 
 /* ---- personality ---- */
 
 /* The specification defines no flag, so a flag is an unknown value. */
 static int read_no_flags(struct oci_decoder *d, const struct json_value *value,
-			 const struct oci_field *field, void *to)
+                         const struct oci_field *field, void *to)
 {
 	(void)field, (void)to;
 	if (oci_check_list(d, value, OCI_LIST_MAX) < 0)
@@ -172,8 +167,7 @@ static int read_no_flags(struct oci_decoder *d, const struct json_value *value,
 }
 
 static const struct oci_field personality_fields[] = {
-	{ .key = "domain", .read = oci_read_word, .size = sizeof(uint64_t), .flags = OCI_REQUIRED,
-	  .how = &oci_personality_words },
+	OCI_WORD(L, "domain", personality.v, &oci_personality_words, OCI_REQUIRED),
 	{ .key = "flags", .read = read_no_flags },
 };
 static const struct oci_object personality_object = OCI_OBJECT_OF(personality_fields);
@@ -189,16 +183,14 @@ static const struct oci_field linux_fields[] = {
 	OCI_MAP(L, "netDevices", net_devices, &net_device_list),
 	OCI_MAP(L, "sysctl", sysctl, &sysctl_list),
 	OCI_STRING(L, "cgroupsPath", cgroups_path, OCI_EMPTY_IS_UNSET),
-	{ .key = "resources", .read = oci_read_object, OCI_AT(L, resources),
-	  .how = &oci_resources_object },
+	OCI_PART(L, "resources", resources, &oci_resources_object, 0),
 	OCI_OBJECT(L, "seccomp", seccomp, &oci_seccomp_object, 0),
 	OCI_WORD(L, "rootfsPropagation", rootfs_propagation, &oci_propagation_words,
-		 OCI_EMPTY_IS_UNSET),
+	         OCI_EMPTY_IS_UNSET),
 	OCI_STRINGS(L, "maskedPaths", masked_paths),
 	OCI_STRINGS(L, "readonlyPaths", readonly_paths),
 	OCI_STRING(L, "mountLabel", mount_label, OCI_EMPTY_IS_UNSET),
-	{ .key = "personality", .read = oci_read_object, OCI_AT_OPT(L, personality),
-	  .flags = OCI_SETS, .how = &personality_object },
+	OCI_GROUP_SETS(L, "personality", personality.set, &personality_object),
 	OCI_CUSTOM(L, "intelRdt", intel_rdt, oci_read_present, 0),
 	OCI_CUSTOM(L, "memoryPolicy", memory_policy, oci_read_present, 0),
 };

@@ -6,24 +6,42 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#define ATTR(name_, set_, clear_) { .name = name_, .set = set_, .clear = clear_ }
-#define REC(name_, set_, clear_) { .name = name_, .rec_set = set_, .rec_clear = clear_ }
-#define SUPER(name_, super_) { .name = name_, .super = super_ }
-#define MOVE(name_, propagation_) { .name = name_, .propagation = propagation_ }
-#define FLAG(name_, flags_) { .name = name_, .flags = flags_ }
-#define NOTHING(name_) { .name = name_ }
+#define ATTR(name_, set_, clear_)                                                                  \
+	{                                                                                          \
+		.name = name_, .set = set_, .clear = clear_                                        \
+	}
+#define REC(name_, set_, clear_)                                                                   \
+	{                                                                                          \
+		.name = name_, .rec_set = set_, .rec_clear = clear_                                \
+	}
+#define SUPER(name_, super_)                                                                       \
+	{                                                                                          \
+		.name = name_, .super = super_                                                     \
+	}
+#define MOVE(name_, propagation_)                                                                  \
+	{                                                                                          \
+		.name = name_, .propagation = propagation_                                         \
+	}
+#define FLAG(name_, flags_)                                                                        \
+	{                                                                                          \
+		.name = name_, .flags = flags_                                                     \
+	}
+#define NOTHING(name_)                                                                             \
+	{                                                                                          \
+		.name = name_                                                                      \
+	}
 
-#define RDONLY SYS_MOUNT_ATTR_RDONLY
-#define NOSUID SYS_MOUNT_ATTR_NOSUID
-#define NODEV SYS_MOUNT_ATTR_NODEV
-#define NOEXEC SYS_MOUNT_ATTR_NOEXEC
-#define NODIRATIME SYS_MOUNT_ATTR_NODIRATIME
+#define RDONLY      SYS_MOUNT_ATTR_RDONLY
+#define NOSUID      SYS_MOUNT_ATTR_NOSUID
+#define NODEV       SYS_MOUNT_ATTR_NODEV
+#define NOEXEC      SYS_MOUNT_ATTR_NOEXEC
+#define NODIRATIME  SYS_MOUNT_ATTR_NODIRATIME
 #define NOSYMFOLLOW SYS_MOUNT_ATTR_NOSYMFOLLOW
 /* Not bits but one field of three values: whoever sets one clears all of it, or the kernel says
  * EINVAL.  "atime" and "nostrictatime" ask for the kernel's default, which is relatime. */
-#define ATIME SYS_MOUNT_ATTR__ATIME
-#define RELATIME SYS_MOUNT_ATTR_RELATIME
-#define NOATIME SYS_MOUNT_ATTR_NOATIME
+#define ATIME       SYS_MOUNT_ATTR__ATIME
+#define RELATIME    SYS_MOUNT_ATTR_RELATIME
+#define NOATIME     SYS_MOUNT_ATTR_NOATIME
 #define STRICTATIME SYS_MOUNT_ATTR_STRICTATIME
 
 static const struct oci_mount_option options[] = {

@@ -10,5 +10,4 @@ static const struct oci_field mount_fields[] = {
 	OCI_LIST_FIELD(struct oci_mount, "gidMappings", gid_mappings, &oci_id_map_list, 0),
 };
 static const struct oci_object mount_object = OCI_OBJECT_OF(mount_fields);
-static const struct oci_field mount_item = { .read = oci_read_object, .how = &mount_object };
-const struct oci_list oci_mount_list = { &mount_item, sizeof(struct oci_mount), 0 };
+const struct oci_list oci_mount_list = OCI_LIST_OF(struct oci_mount, mount_object);

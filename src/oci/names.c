@@ -21,14 +21,9 @@
 	const struct oci_words oci_##name = { text, name, DJ_COUNT(name) }
 
 static const struct oci_word namespace_words[] = {
-	{ "pid", OCI_NS_PID },
-	{ "network", OCI_NS_NETWORK },
-	{ "mount", OCI_NS_MOUNT },
-	{ "ipc", OCI_NS_IPC },
-	{ "uts", OCI_NS_UTS },
-	{ "user", OCI_NS_USER },
-	{ "cgroup", OCI_NS_CGROUP },
-	{ "time", OCI_NS_TIME },
+	{ "pid", OCI_NS_PID },       { "network", OCI_NS_NETWORK }, { "mount", OCI_NS_MOUNT },
+	{ "ipc", OCI_NS_IPC },       { "uts", OCI_NS_UTS },         { "user", OCI_NS_USER },
+	{ "cgroup", OCI_NS_CGROUP }, { "time", OCI_NS_TIME },
 };
 WORDS_OF(namespace_words, "namespace type", OCI_NS_COUNT);
 

@@ -88,7 +88,7 @@ static bool is_range(const struct oci_id_map *map)
 static bool ranges_meet(const struct oci_id_map *a, const struct oci_id_map *b)
 {
 	return (a->container_id < b->container_id + b->size &&
-		b->container_id < a->container_id + a->size) ||
+	        b->container_id < a->container_id + a->size) ||
 	       (a->host_id < b->host_id + b->size && b->host_id < a->host_id + a->size);
 }
 
@@ -113,7 +113,8 @@ bool oci_are_maps(const void *member)
 static bool is_mapped(const struct oci_id_maps *maps, const uint32_t *id)
 {
 	for (size_t i = 0; i < maps->n; i++) {
-		if (*id >= maps->v[i].container_id && *id - maps->v[i].container_id < maps->v[i].size)
+		if (*id >= maps->v[i].container_id &&
+		    *id - maps->v[i].container_id < maps->v[i].size)
 			return true;
 	}
 	return maps->n == 0;

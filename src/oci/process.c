@@ -34,7 +34,7 @@ static int read_capability(struct oci_decoder *d, const struct json_value *value
 }
 
 static int read_capability_set(struct oci_decoder *d, const struct json_value *value,
-			       const struct oci_field *field, void *to)
+                               const struct oci_field *field, void *to)
 {
 	struct oci_step step;
 	uint64_t set = 0;
@@ -56,18 +56,17 @@ static int read_capability_set(struct oci_decoder *d, const struct json_value *v
 	OCI_CUSTOM(struct oci_capabilities, key, member, read_capability_set, 0)
 
 static const struct oci_field capability_fields[] = {
-	CAPABILITY_SET("bounding", bounding),
-	CAPABILITY_SET("effective", effective),
-	CAPABILITY_SET("inheritable", inheritable),
-	CAPABILITY_SET("permitted", permitted),
+	CAPABILITY_SET("bounding", bounding),       CAPABILITY_SET("effective", effective),
+	CAPABILITY_SET("inheritable", inheritable), CAPABILITY_SET("permitted", permitted),
 	CAPABILITY_SET("ambient", ambient),
 };
 static const struct oci_object capabilities_object = OCI_OBJECT_OF(capability_fields);
 
 /* ---- user ---- */
 
-static const struct oci_field gid_item = { .read = oci_read_number, .size = sizeof(uint32_t),
-					   .max = OCI_ID_MAX };
+static const struct oci_field gid_item = { .read = oci_read_number,
+	                                   .size = sizeof(uint32_t),
+	                                   .max = OCI_ID_MAX };
 static const struct oci_list gid_list = { &gid_item, sizeof(uint32_t), 0 };
 
 static const struct oci_field user_fields[] = {
@@ -87,15 +86,13 @@ static const struct oci_field rlimit_fields[] = {
 	OCI_NUMBER(struct oci_rlimit, "hard", hard, 0, UINT64_MAX, OCI_REQUIRED),
 };
 static const struct oci_object rlimit_object = OCI_OBJECT_OF(rlimit_fields);
-static const struct oci_field rlimit_item = { .read = oci_read_object, .how = &rlimit_object };
-static const struct oci_list rlimit_list = { &rlimit_item, sizeof(struct oci_rlimit), 0 };
+static const struct oci_list rlimit_list = OCI_LIST_OF(struct oci_rlimit, rlimit_object);
 
 static const struct oci_field scheduler_fields[] = {
 	OCI_WORD(struct oci_scheduler, "policy", policy, &oci_sched_policy_words, OCI_REQUIRED),
 	OCI_NUMBER(struct oci_scheduler, "nice", nice, -20, 19, 0),
 	OCI_NUMBER(struct oci_scheduler, "priority", priority, 0, 99, 0),
-	{ .key = "flags", .read = oci_read_flags, OCI_AT(struct oci_scheduler, flags),
-	  .how = &oci_sched_flag_words },
+	OCI_FLAGS(struct oci_scheduler, "flags", flags, &oci_sched_flag_words),
 	OCI_NUMBER(struct oci_scheduler, "runtime", runtime, 0, UINT64_MAX, 0),
 	OCI_NUMBER(struct oci_scheduler, "deadline", deadline, 0, UINT64_MAX, 0),
 	OCI_NUMBER(struct oci_scheduler, "period", period, 0, UINT64_MAX, 0),
@@ -126,8 +123,7 @@ static const struct oci_object console_object = OCI_OBJECT_OF(console_fields);
 static const struct oci_field process_fields[] = {
 	OCI_BOOL(struct oci_process, "terminal", terminal),
 	OCI_GROUP("consoleSize", &console_object, 0),
-	{ .key = "user", .read = oci_read_object, OCI_AT(struct oci_process, user),
-	  .flags = OCI_REQUIRED, .how = &user_object },
+	OCI_PART(struct oci_process, "user", user, &user_object, OCI_REQUIRED),
 	OCI_STRINGS(struct oci_process, "args", args),
 	OCI_STRINGS(struct oci_process, "env", env),
 	OCI_STRING(struct oci_process, "cwd", cwd, OCI_REQUIRED),
@@ -138,9 +134,7 @@ static const struct oci_field process_fields[] = {
 	OCI_STRING(struct oci_process, "apparmorProfile", apparmor_profile, OCI_EMPTY_IS_UNSET),
 	OCI_STRING(struct oci_process, "selinuxLabel", selinux_label, OCI_EMPTY_IS_UNSET),
 	OCI_OBJECT(struct oci_process, "scheduler", scheduler, &scheduler_object, 0),
-	{ .key = "ioPriority", .read = oci_read_object,
-	  .set = offsetof(struct oci_process, io_priority.set), .flags = OCI_SETS,
-	  .how = &io_priority_object },
+	OCI_GROUP_SETS(struct oci_process, "ioPriority", io_priority.set, &io_priority_object),
 	OCI_GROUP("execCPUAffinity", &cpu_affinity_object, 0),
 	OCI_IGNORED("commandLine"),
 };

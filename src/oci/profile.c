@@ -1,7 +1,7 @@
 /*
  * Seccomp profile files as Docker, podman and containerd keep them: the specification's object plus
- * a map of architectures and rules with conditions.  Read into the same struct oci_seccomp, resolved
- * for one set of capabilities, this machine's architecture and the running kernel.
+ * a map of architectures and rules with conditions.  Read into the same struct oci_seccomp,
+ * resolved for one set of capabilities, this machine's architecture and the running kernel.
  */
 #include "oci/field.h"
 #include "wrap/caps.h"
@@ -44,28 +44,28 @@ struct profile {
 
 /* What `arches` calls the architecture this program was built for: Go's name, libseccomp's name. */
 #if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#define NATIVE_ARCH  AUDIT_ARCH_X86_64
 #define NATIVE_NAMES "amd64", "x86_64"
 #elif defined(__i386__)
-#define NATIVE_ARCH AUDIT_ARCH_I386
+#define NATIVE_ARCH  AUDIT_ARCH_I386
 #define NATIVE_NAMES "386", "x86"
 #elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#define NATIVE_ARCH  AUDIT_ARCH_AARCH64
 #define NATIVE_NAMES "arm64", "aarch64"
 #elif defined(__arm__)
-#define NATIVE_ARCH AUDIT_ARCH_ARM
+#define NATIVE_ARCH  AUDIT_ARCH_ARM
 #define NATIVE_NAMES "arm"
 #elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
-#define NATIVE_ARCH AUDIT_ARCH_PPC64LE
+#define NATIVE_ARCH  AUDIT_ARCH_PPC64LE
 #define NATIVE_NAMES "ppc64le"
 #elif defined(__s390x__)
-#define NATIVE_ARCH AUDIT_ARCH_S390X
+#define NATIVE_ARCH  AUDIT_ARCH_S390X
 #define NATIVE_NAMES "s390x"
 #elif defined(__riscv) && __riscv_xlen == 64
-#define NATIVE_ARCH AUDIT_ARCH_RISCV64
+#define NATIVE_ARCH  AUDIT_ARCH_RISCV64
 #define NATIVE_NAMES "riscv64"
 #elif defined(__loongarch64)
-#define NATIVE_ARCH AUDIT_ARCH_LOONGARCH64
+#define NATIVE_ARCH  AUDIT_ARCH_LOONGARCH64
 #define NATIVE_NAMES "loong64", "loongarch64"
 #else
 #error "name this architecture"
@@ -107,7 +107,7 @@ static bool kernel_is_at_least(const struct machine *machine, const char *versio
 	if (sscanf(version, "%3u.%3u", &major, &minor) < 1)
 		return false;
 	return machine->kernel_major != major ? machine->kernel_major > major
-					      : machine->kernel_minor >= minor;
+	                                      : machine->kernel_minor >= minor;
 }
 
 /* Included where everything named holds; excluded where anything named does. */
@@ -121,7 +121,8 @@ static bool applies(const struct profile_rule *rule, const struct machine *machi
 		return false;
 	if (in->min_kernel && !kernel_is_at_least(machine, in->min_kernel))
 		return false;
-	return !names_native_arch(&ex->arches) && count_held(machine->capabilities, &ex->caps) == 0 &&
+	return !names_native_arch(&ex->arches) &&
+	       count_held(machine->capabilities, &ex->caps) == 0 &&
 	       !(ex->min_kernel && kernel_is_at_least(machine, ex->min_kernel));
 }
 
@@ -145,10 +146,6 @@ static const struct oci_field condition_fields[] = {
 };
 static const struct oci_object condition_object = OCI_OBJECT_OF(condition_fields);
 
-#define CONDITION(k, m)                                                                            \
-	{ .key = k, .read = oci_read_object, OCI_AT(struct profile_rule, m),                       \
-	  .how = &condition_object }
-
 static const struct oci_field rule_fields[] = {
 	OCI_STRINGS(struct profile_rule, "names", rule.names),
 	OCI_STRING(struct profile_rule, "name", name, OCI_EMPTY_IS_UNSET),
@@ -156,21 +153,19 @@ static const struct oci_field rule_fields[] = {
 	OCI_NUMBER_OPT(struct profile_rule, "errnoRet", rule.errno_ret, 0, UINT16_MAX, 0),
 	OCI_STRING(struct profile_rule, "errno", errno_name, OCI_EMPTY_IS_UNSET),
 	OCI_LIST_FIELD(struct profile_rule, "args", rule.args, &oci_seccomp_arg_list, 0),
-	CONDITION("includes", includes),
-	CONDITION("excludes", excludes),
+	OCI_PART(struct profile_rule, "includes", includes, &condition_object, 0),
+	OCI_PART(struct profile_rule, "excludes", excludes, &condition_object, 0),
 	OCI_IGNORED("comment"),
 };
 static const struct oci_object rule_object = OCI_OBJECT_OF(rule_fields);
-static const struct oci_field rule_item = { .read = oci_read_object, .how = &rule_object };
-static const struct oci_list rule_list = { &rule_item, sizeof(struct profile_rule), 0 };
+static const struct oci_list rule_list = OCI_LIST_OF(struct profile_rule, rule_object);
 
 static const struct oci_field arch_fields[] = {
 	OCI_WORD(struct profile_arch, "architecture", arch, &oci_arch_words, OCI_REQUIRED),
 	OCI_LIST_FIELD(struct profile_arch, "subArchitectures", sub, &oci_seccomp_arch_list, 0),
 };
 static const struct oci_object arch_object = OCI_OBJECT_OF(arch_fields);
-static const struct oci_field arch_item = { .read = oci_read_object, .how = &arch_object };
-static const struct oci_list arch_list = { &arch_item, sizeof(struct profile_arch), 0 };
+static const struct oci_list arch_list = OCI_LIST_OF(struct profile_arch, arch_object);
 
 #define P struct profile
 
@@ -180,8 +175,7 @@ static const struct oci_field profile_fields[] = {
 	OCI_STRING(P, "defaultErrno", default_errno_name, OCI_EMPTY_IS_UNSET),
 	OCI_LIST_FIELD(P, "architectures", seccomp.architectures, &oci_seccomp_arch_list, 0),
 	OCI_LIST_FIELD(P, "archMap", arch_map, &arch_list, 0),
-	{ .key = "flags", .read = oci_read_flags, OCI_AT(P, seccomp.flags),
-	  .set = offsetof(P, seccomp.flags_set), .flags = OCI_SETS, .how = &oci_filter_flag_words },
+	OCI_FLAGS_SETS(P, "flags", seccomp.flags, seccomp.flags_set, &oci_filter_flag_words),
 	OCI_LIST_FIELD(P, "syscalls", rules, &rule_list, 0),
 	OCI_STRING(P, "listenerPath", seccomp.listener_path, OCI_EMPTY_IS_UNSET),
 	OCI_STRING(P, "listenerMetadata", seccomp.listener_metadata, OCI_EMPTY_IS_UNSET),
@@ -203,7 +197,7 @@ static int errno_number(const char *name)
 
 /* A name is right on every architecture, so it beats the number beside it. */
 static int resolve_errno(struct oci_decoder *d, const char *key, const char *name, bool *set,
-			 uint32_t *out)
+                         uint32_t *out)
 {
 	struct oci_step step;
 	int number;
@@ -258,11 +252,11 @@ static int resolve_rule(struct oci_decoder *d, struct profile_rule *rule)
 		rule->rule.names = names;
 	}
 	return resolve_errno(d, "errno", rule->errno_name, &rule->rule.errno_ret.set,
-			     &rule->rule.errno_ret.v);
+	                     &rule->rule.errno_ret.v);
 }
 
 static int resolve_rules(struct oci_decoder *d, struct profile *profile,
-			 const struct machine *machine)
+                         const struct machine *machine)
 {
 	struct oci_step list, item;
 	struct oci_seccomp *out = &profile->seccomp;
@@ -284,7 +278,7 @@ static int resolve_rules(struct oci_decoder *d, struct profile *profile,
 }
 
 int oci_read_profile(struct oci_decoder *d, const struct json_value *value, uint64_t capabilities,
-		     struct oci_seccomp *seccomp)
+                     struct oci_seccomp *seccomp)
 {
 	struct machine machine = this_machine(capabilities);
 	struct profile profile = { .seccomp.set = true };
@@ -292,7 +286,7 @@ int oci_read_profile(struct oci_decoder *d, const struct json_value *value, uint
 	if (oci_read_members(d, value, &profile_object, &profile) < 0)
 		return -1;
 	if (resolve_errno(d, "defaultErrno", profile.default_errno_name,
-			  &profile.seccomp.default_errno.set, &profile.seccomp.default_errno.v) < 0)
+	                  &profile.seccomp.default_errno.set, &profile.seccomp.default_errno.v) < 0)
 		return -1;
 	if (resolve_arches(d, &profile) < 0 || resolve_rules(d, &profile, &machine) < 0)
 		return -1;

@@ -16,7 +16,7 @@ static const struct oci_word rule_types[] = { { "a", 'a' }, { "c", 'c' }, { "b",
 static const struct oci_words rule_type_words = { "device type", rule_types, DJ_COUNT(rule_types) };
 
 static int read_access(struct oci_decoder *d, const struct json_value *value,
-		       const struct oci_field *field, void *to)
+                       const struct oci_field *field, void *to)
 {
 	struct oci_device_rule *rule = to;
 	const char *s = json_string(value);
@@ -43,7 +43,7 @@ static const struct oci_field rule_fields[] = {
 static const struct oci_object rule_object = OCI_OBJECT_OF(rule_fields);
 
 static int read_rule(struct oci_decoder *d, const struct json_value *value,
-		     const struct oci_field *field, void *to)
+                     const struct oci_field *field, void *to)
 {
 	struct oci_device_rule *rule = to;
 
@@ -53,8 +53,7 @@ static int read_rule(struct oci_decoder *d, const struct json_value *value,
 	return oci_read_members(d, value, &rule_object, to);
 }
 
-static const struct oci_field rule_item = { .read = read_rule };
-static const struct oci_list rule_list = { &rule_item, sizeof(struct oci_device_rule), 0 };
+static const struct oci_list rule_list = OCI_LIST_READ(struct oci_device_rule, read_rule, 0);
 
 /* ---- memory ---- */
 
@@ -81,12 +80,12 @@ static const struct oci_object memory_object = OCI_OBJECT_OF(memory_fields);
 static const struct oci_field cpu_fields[] = {
 	OCI_NUMBER_OPT(R, "shares", cpu.shares, 0, UINT64_MAX, OCI_ZERO_IS_UNSET),
 	OCI_NUMBER_OPT(R, "quota", cpu.quota, 0, INT64_MAX,
-		       OCI_ZERO_IS_UNSET | OCI_NEGATIVE_IS_UNSET),
+	               OCI_ZERO_IS_UNSET | OCI_NEGATIVE_IS_UNSET),
 	USECS("burst", burst),
 	USECS("period", period),
 	/* -1 is the v1 file's word for "no limit". */
 	OCI_NUMBER_OPT(R, "realtimeRuntime", cpu.realtime_runtime, -1, INT64_MAX,
-		       OCI_ZERO_IS_UNSET),
+	               OCI_ZERO_IS_UNSET),
 	USECS("realtimePeriod", realtime_period),
 	OCI_NUMBER_OPT(R, "idle", cpu.idle, 0, 1, 0),
 	OCI_STRING(R, "cpus", cpu.cpus, OCI_EMPTY_IS_UNSET),
@@ -103,7 +102,7 @@ static const struct oci_object pids_object = OCI_OBJECT_OF(pids_fields);
 
 #define DEVICE_NUMBERS(T)                                                                          \
 	OCI_NUMBER(T, "major", major, 0, MAJOR_MAX, OCI_REQUIRED),                                 \
-		OCI_NUMBER(T, "minor", minor, 0, MINOR_MAX, OCI_REQUIRED)
+	        OCI_NUMBER(T, "minor", minor, 0, MINOR_MAX, OCI_REQUIRED)
 #define WEIGHT(T, key, member) OCI_NUMBER_OPT(T, key, member, 10, 1000, OCI_ZERO_IS_UNSET)
 
 static const struct oci_field weight_device_fields[] = {
@@ -112,18 +111,15 @@ static const struct oci_field weight_device_fields[] = {
 	WEIGHT(struct oci_weight_device, "leafWeight", leaf_weight),
 };
 static const struct oci_object weight_device_object = OCI_OBJECT_OF(weight_device_fields);
-static const struct oci_field weight_device_item = { .read = oci_read_object,
-						     .how = &weight_device_object };
-static const struct oci_list weight_device_list = { &weight_device_item,
-						    sizeof(struct oci_weight_device), 0 };
+static const struct oci_list weight_device_list =
+        OCI_LIST_OF(struct oci_weight_device, weight_device_object);
 
 static const struct oci_field throttle_fields[] = {
 	DEVICE_NUMBERS(struct oci_throttle),
 	OCI_NUMBER(struct oci_throttle, "rate", rate, 0, UINT64_MAX, OCI_REQUIRED),
 };
 static const struct oci_object throttle_object = OCI_OBJECT_OF(throttle_fields);
-static const struct oci_field throttle_item = { .read = oci_read_object, .how = &throttle_object };
-static const struct oci_list throttle_list = { &throttle_item, sizeof(struct oci_throttle), 0 };
+static const struct oci_list throttle_list = OCI_LIST_OF(struct oci_throttle, throttle_object);
 
 #define THROTTLE(key, member) OCI_LIST_FIELD(R, key, block_io.member, &throttle_list, 0)
 
@@ -146,12 +142,11 @@ static const struct oci_field hugepage_fields[] = {
 	OCI_NUMBER(struct oci_hugepage_limit, "limit", limit, 0, UINT64_MAX, OCI_REQUIRED),
 };
 static const struct oci_object hugepage_object = OCI_OBJECT_OF(hugepage_fields);
-static const struct oci_field hugepage_item = { .read = oci_read_object, .how = &hugepage_object };
-static const struct oci_list hugepage_list = { &hugepage_item, sizeof(struct oci_hugepage_limit),
-					       0 };
+static const struct oci_list hugepage_list =
+        OCI_LIST_OF(struct oci_hugepage_limit, hugepage_object);
 
 static int read_decimal(struct oci_decoder *d, const struct json_value *value,
-			const struct oci_field *field, void *to)
+                        const struct oci_field *field, void *to)
 {
 	static const struct oci_field number = { .size = sizeof(uint32_t), .max = UINT32_MAX };
 	uint32_t n = 0;
@@ -168,8 +163,7 @@ static const struct oci_field priority_fields[] = {
 	OCI_CUSTOM(struct oci_pair, "priority", value, read_decimal, OCI_REQUIRED),
 };
 static const struct oci_object priority_object = OCI_OBJECT_OF(priority_fields);
-static const struct oci_field priority_item = { .read = oci_read_object, .how = &priority_object };
-static const struct oci_list priority_list = { &priority_item, sizeof(struct oci_pair), 0 };
+static const struct oci_list priority_list = OCI_LIST_OF(struct oci_pair, priority_object);
 
 static const struct oci_field network_fields[] = {
 	OCI_NUMBER_OPT(R, "classID", network.class_id, 0, UINT32_MAX, OCI_ZERO_IS_UNSET),
@@ -182,14 +176,12 @@ static const struct oci_field rdma_fields[] = {
 	OCI_NUMBER_OPT(struct oci_rdma, "hcaObjects", hca_objects, 0, UINT32_MAX, 0),
 };
 static const struct oci_object rdma_object = OCI_OBJECT_OF(rdma_fields);
-static const struct oci_field rdma_item = { .read = oci_read_object, .how = &rdma_object };
-static const struct oci_list rdma_list = { &rdma_item, sizeof(struct oci_rdma), 0 };
+static const struct oci_list rdma_list = OCI_LIST_OF(struct oci_rdma, rdma_object);
 
 /* ---- all of them ---- */
 
 static const struct oci_field resources_fields[] = {
-	{ .key = "devices", .read = oci_read_list, OCI_AT(R, devices),
-	  .set = offsetof(R, devices_set), .flags = OCI_SETS, .how = &rule_list },
+	OCI_LIST_SETS(R, "devices", devices, devices_set, &rule_list),
 	OCI_GROUP("memory", &memory_object, 0),
 	OCI_GROUP("cpu", &cpu_object, 0),
 	OCI_GROUP("pids", &pids_object, 0),

@@ -10,18 +10,20 @@
 #include "oci/spec.h"
 
 struct oci_rule {
-	const char *member;                /* as in JSON, behind the place's path; "" is the object */
-	size_t offset;                     /* of the member in the object */
+	const char *member; /* as in JSON, behind the place's path; "" is the object */
+	size_t offset;      /* of the member in the object */
 	bool (*holds)(const void *member); /* about the member alone, or */
 	bool (*fits)(const struct oci_spec *spec, const void *member);
 	const char *message;
 };
 
+/* clang-format off */
 #define OCI_HOLDS(name, T, m, predicate, message) { name, offsetof(T, m), predicate, NULL, message }
 #define OCI_FITS(name, T, m, predicate, message) { name, offsetof(T, m), NULL, predicate, message }
 /* About the object as a whole. */
 #define OCI_WHOLE(name, predicate, message) { name, 0, predicate, NULL, message }
 #define OCI_WHOLE_FITS(name, predicate, message) { name, 0, NULL, predicate, message }
+/* clang-format on */
 
 enum oci_place_kind {
 	OCI_ONE,   /* the object itself; the path continues in the rule's member */
@@ -39,10 +41,10 @@ struct oci_place {
 };
 
 #define OCI_OFFSET(m) offsetof(struct oci_spec, m)
-#define OCI_THE(m) OCI_ONE, OCI_OFFSET(m), sizeof(((struct oci_spec *)0)->m)
-#define OCI_ITEMS(m) OCI_LIST, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
-#define OCI_PAIRS(m) OCI_MAP, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
-#define OCI_RULES(r) r, DJ_COUNT(r)
+#define OCI_THE(m)    OCI_ONE, OCI_OFFSET(m), sizeof(((struct oci_spec *)0)->m)
+#define OCI_ITEMS(m)  OCI_LIST, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
+#define OCI_PAIRS(m)  OCI_MAP, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
+#define OCI_RULES(r)  r, DJ_COUNT(r)
 
 struct oci_places {
 	const struct oci_place *v;
@@ -50,13 +52,13 @@ struct oci_places {
 };
 
 extern const struct oci_places oci_config_places, oci_process_places, oci_linux_places,
-	oci_sysctl_places, oci_resources_places, oci_seccomp_places;
+        oci_sysctl_places, oci_resources_places, oci_seccomp_places;
 
 /* Predicates several tables use. */
-#define OCI_PATH_MESSAGE "must be a path of 1 to 4095 bytes"
-#define OCI_ABSOLUTE_MESSAGE "must be an absolute path of at most 4095 bytes"
-#define OCI_LINE_MESSAGE "must be one line of at most 4095 bytes"
-#define OCI_CPUS_MESSAGE "must be a list like 0-3,7"
+#define OCI_PATH_MESSAGE      "must be a path of 1 to 4095 bytes"
+#define OCI_ABSOLUTE_MESSAGE  "must be an absolute path of at most 4095 bytes"
+#define OCI_LINE_MESSAGE      "must be one line of at most 4095 bytes"
+#define OCI_CPUS_MESSAGE      "must be a list like 0-3,7"
 #define OCI_INTERFACE_MESSAGE "must be the name of a network interface"
 #define OCI_MAPS_MESSAGE                                                                           \
 	"must be at most 340 ranges, none empty, none beyond 4294967295, none overlapping another"

@@ -24,7 +24,8 @@ static const struct oci_rule config_rules[] = {
 	OCI_HOLDS("root.path", S, root.path, oci_is_path, OCI_PATH_MESSAGE),
 	OCI_HOLDS("hostname", S, hostname, is_host_name, "must be one line of at most 64 bytes"),
 	OCI_FITS("hostname", S, hostname, has_uts_ns, "needs a uts namespace"),
-	OCI_HOLDS("domainname", S, domainname, is_host_name, "must be one line of at most 64 bytes"),
+	OCI_HOLDS("domainname", S, domainname, is_host_name,
+	          "must be one line of at most 64 bytes"),
 	OCI_FITS("domainname", S, domainname, has_uts_ns, "needs a uts namespace"),
 };
 
@@ -81,7 +82,10 @@ static const struct oci_rule hook_rules[] = {
 	OCI_HOLDS(".env", struct oci_hook, env, are_environment, "must be a list of NAME=VALUE"),
 };
 
-#define HOOKS(name, kind) { "hooks." name, OCI_ITEMS(hooks[kind]), OCI_RULES(hook_rules) }
+#define HOOKS(name, kind)                                                                          \
+	{                                                                                          \
+		"hooks." name, OCI_ITEMS(hooks[kind]), OCI_RULES(hook_rules)                       \
+	}
 
 static const struct oci_place places[] = {
 	{ "", OCI_ONE, 0, sizeof(struct oci_spec), OCI_RULES(config_rules) },

@@ -79,17 +79,21 @@ static bool has_no_parent_component(const void *member)
 static const struct oci_rule linux_rules[] = {
 	OCI_HOLDS("uidMappings", L, uid_mappings, oci_are_maps, OCI_MAPS_MESSAGE),
 	OCI_HOLDS("gidMappings", L, gid_mappings, oci_are_maps, OCI_MAPS_MESSAGE),
-	OCI_WHOLE("gidMappings", maps_come_together, "uidMappings and gidMappings must come together"),
+	OCI_WHOLE("gidMappings", maps_come_together,
+	          "uidMappings and gidMappings must come together"),
 	OCI_WHOLE("uidMappings", maps_have_ns, "needs a user namespace"),
-	OCI_WHOLE("uidMappings", new_userns_has_maps, "missing: a new user namespace needs id mappings"),
+	OCI_WHOLE("uidMappings", new_userns_has_maps,
+	          "missing: a new user namespace needs id mappings"),
 	OCI_WHOLE("timeOffsets", time_offsets_have_ns, "needs a time namespace without path"),
 	OCI_FITS("maskedPaths", L, masked_paths, has_mount_ns, "needs a mount namespace"),
 	OCI_FITS("readonlyPaths", L, readonly_paths, has_mount_ns, "needs a mount namespace"),
 	OCI_WHOLE("netDevices", net_devices_have_ns, "needs a network namespace"),
 	OCI_HOLDS("mountLabel", L, mount_label, oci_is_line, OCI_LINE_MESSAGE),
-	OCI_HOLDS("mountLabel", L, mount_label, is_quotable, "must not contain quotes or backslashes"),
+	OCI_HOLDS("mountLabel", L, mount_label, is_quotable,
+	          "must not contain quotes or backslashes"),
 	OCI_HOLDS("cgroupsPath", L, cgroups_path, oci_is_line, OCI_LINE_MESSAGE),
-	OCI_HOLDS("cgroupsPath", L, cgroups_path, has_no_parent_component, "must not contain \"..\""),
+	OCI_HOLDS("cgroupsPath", L, cgroups_path, has_no_parent_component,
+	          "must not contain \"..\""),
 };
 
 static bool device_has_numbers(const void *member)

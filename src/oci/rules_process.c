@@ -61,14 +61,16 @@ static const struct oci_rule process_rules[] = {
 	OCI_FITS("user.gid", P, user.gid, oci_is_mapped_gid, "is not mapped in the user namespace"),
 	OCI_HOLDS("apparmorProfile", P, apparmor_profile, oci_is_line, OCI_LINE_MESSAGE),
 	OCI_HOLDS("selinuxLabel", P, selinux_label, oci_is_line, OCI_LINE_MESSAGE),
-	OCI_HOLDS("execCPUAffinity.initial", P, cpu_affinity_initial, oci_is_cpu_list, OCI_CPUS_MESSAGE),
-	OCI_HOLDS("execCPUAffinity.final", P, cpu_affinity_final, oci_is_cpu_list, OCI_CPUS_MESSAGE),
+	OCI_HOLDS("execCPUAffinity.initial", P, cpu_affinity_initial, oci_is_cpu_list,
+	          OCI_CPUS_MESSAGE),
+	OCI_HOLDS("execCPUAffinity.final", P, cpu_affinity_final, oci_is_cpu_list,
+	          OCI_CPUS_MESSAGE),
 	OCI_WHOLE("rlimits", lists_limits_once, "lists a resource limit twice"),
 	OCI_HOLDS("scheduler.policy", P, scheduler, is_linux_policy, "SCHED_ISO is not in Linux"),
 	OCI_HOLDS("scheduler.priority", P, scheduler, priority_is_real_time,
-	      "needs SCHED_FIFO or SCHED_RR"),
+	          "needs SCHED_FIFO or SCHED_RR"),
 	OCI_HOLDS("scheduler", P, scheduler, times_are_for_deadline,
-	      "runtime, deadline and period need SCHED_DEADLINE"),
+	          "runtime, deadline and period need SCHED_DEADLINE"),
 };
 
 static const struct oci_rule group_rules[] = {
@@ -93,7 +95,8 @@ static const struct oci_rule env_rules[] = {
 static const struct oci_place places[] = {
 	{ "process.", OCI_THE(process), OCI_RULES(process_rules) },
 	{ "process.env", OCI_ITEMS(process.env), OCI_RULES(env_rules) },
-	{ "process.user.additionalGids", OCI_ITEMS(process.user.additional_gids), OCI_RULES(group_rules) },
+	{ "process.user.additionalGids", OCI_ITEMS(process.user.additional_gids),
+	  OCI_RULES(group_rules) },
 	{ "process.rlimits", OCI_ITEMS(process.rlimits), OCI_RULES(rlimit_rules) },
 };
 const struct oci_places oci_process_places = { places, DJ_COUNT(places) };

@@ -29,7 +29,8 @@ static const struct oci_rule resource_rules[] = {
 	OCI_HOLDS("cpu.cpus", R, cpu.cpus, oci_is_cpu_list, OCI_CPUS_MESSAGE),
 	OCI_HOLDS("cpu.mems", R, cpu.mems, oci_is_cpu_list, OCI_CPUS_MESSAGE),
 	OCI_WHOLE("cpu.burst", burst_is_below_quota, "must not be greater than the quota"),
-	OCI_WHOLE("memory.swap", swap_contains_memory, "must be at least memory.limit, which it includes"),
+	OCI_WHOLE("memory.swap", swap_contains_memory,
+	          "must be at least memory.limit, which it includes"),
 };
 
 /* cgroup v1 reads "a 8:0 r" as "everything". */
@@ -68,7 +69,7 @@ static bool is_page_size(const void *member)
 
 static const struct oci_rule hugepage_rules[] = {
 	OCI_HOLDS(".pageSize", struct oci_hugepage_limit, page_size, is_page_size,
-	      "must be a size like 64KB, 2MB or 1GB"),
+	          "must be a size like 64KB, 2MB or 1GB"),
 };
 
 static const struct oci_rule priority_rules[] = {
@@ -80,7 +81,7 @@ static bool is_rdma_device(const void *member)
 	const char *name = oci_string_at(member);
 
 	return name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789_.:-")] == '\0';
+	                         "0123456789_.:-")] == '\0';
 }
 
 static bool has_rdma_limit(const void *member)
@@ -110,7 +111,8 @@ static const struct oci_rule unified_rules[] = {
 
 static const struct oci_place places[] = {
 	{ "linux.resources.", OCI_THE(linux.resources), OCI_RULES(resource_rules) },
-	{ "linux.resources.devices", OCI_ITEMS(linux.resources.devices), OCI_RULES(device_rule_rules) },
+	{ "linux.resources.devices", OCI_ITEMS(linux.resources.devices),
+	  OCI_RULES(device_rule_rules) },
 	{ "linux.resources.blockIO.weightDevice", OCI_ITEMS(linux.resources.block_io.weight_device),
 	  OCI_RULES(weight_device_rules) },
 	{ "linux.resources.hugepageLimits", OCI_ITEMS(linux.resources.hugepage_limits),

@@ -57,7 +57,8 @@ static const struct oci_rule seccomp_rules[] = {
 	OCI_WHOLE("defaultAction", default_is_not_notify, "SCMP_ACT_NOTIFY cannot be the default"),
 	OCI_WHOLE("defaultErrnoRet", default_errno_is_used, "the default action returns no errno"),
 	OCI_WHOLE("defaultErrnoRet", default_errno_fits, "must be from 0 to 4095"),
-	OCI_HOLDS("listenerPath", struct oci_seccomp, listener_path, oci_is_absolute, OCI_ABSOLUTE_MESSAGE),
+	OCI_HOLDS("listenerPath", struct oci_seccomp, listener_path, oci_is_absolute,
+	          OCI_ABSOLUTE_MESSAGE),
 	OCI_WHOLE("listenerPath", notify_has_listener, "missing: SCMP_ACT_NOTIFY needs it"),
 	OCI_WHOLE("listenerMetadata", metadata_has_listener, "needs listenerPath"),
 };

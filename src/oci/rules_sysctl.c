@@ -8,18 +8,12 @@ static const struct {
 	const char *name; /* with '.' at its end: everything below */
 	enum oci_ns ns;
 } namespaced_sysctls[] = {
-	{ "kernel.msgmax", OCI_NS_IPC },
-	{ "kernel.msgmnb", OCI_NS_IPC },
-	{ "kernel.msgmni", OCI_NS_IPC },
-	{ "kernel.sem", OCI_NS_IPC },
-	{ "kernel.shmall", OCI_NS_IPC },
-	{ "kernel.shmmax", OCI_NS_IPC },
-	{ "kernel.shmmni", OCI_NS_IPC },
-	{ "kernel.shm_rmid_forced", OCI_NS_IPC },
-	{ "fs.mqueue.", OCI_NS_IPC },
-	{ "net.", OCI_NS_NETWORK },
-	{ "kernel.domainname", OCI_NS_UTS },
-	{ "user.", OCI_NS_USER },
+	{ "kernel.msgmax", OCI_NS_IPC },     { "kernel.msgmnb", OCI_NS_IPC },
+	{ "kernel.msgmni", OCI_NS_IPC },     { "kernel.sem", OCI_NS_IPC },
+	{ "kernel.shmall", OCI_NS_IPC },     { "kernel.shmmax", OCI_NS_IPC },
+	{ "kernel.shmmni", OCI_NS_IPC },     { "kernel.shm_rmid_forced", OCI_NS_IPC },
+	{ "fs.mqueue.", OCI_NS_IPC },        { "net.", OCI_NS_NETWORK },
+	{ "kernel.domainname", OCI_NS_UTS }, { "user.", OCI_NS_USER },
 };
 
 /* The namespace a sysctl belongs to; OCI_NS_COUNT: the host. */
@@ -90,9 +84,10 @@ static bool is_sysctl_value(const void *member)
 static const struct oci_rule sysctl_rules[] = {
 	OCI_HOLDS("", struct oci_pair, key, is_sysctl_name, "is no name of a sysctl"),
 	OCI_HOLDS("", struct oci_pair, key, is_not_hostname, "use the property hostname"),
-	OCI_HOLDS("", struct oci_pair, key, is_namespaced, "belongs to the host, not to a namespace"),
+	OCI_HOLDS("", struct oci_pair, key, is_namespaced,
+	          "belongs to the host, not to a namespace"),
 	OCI_FITS("", struct oci_pair, key, has_its_ns,
-	     "belongs to a namespace that the container shares with the host"),
+	         "belongs to a namespace that the container shares with the host"),
 	OCI_WHOLE_FITS("", is_listed_once, "is listed twice, with '.' and with '/'"),
 	OCI_HOLDS("", struct oci_pair, value, is_sysctl_value, OCI_LINE_MESSAGE),
 };

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const struct oci_places *const all_places[] = {
-	&oci_config_places,    &oci_linux_places,     &oci_process_places,
-	&oci_sysctl_places,    &oci_resources_places, &oci_seccomp_places,
+	&oci_config_places, &oci_linux_places,     &oci_process_places,
+	&oci_sysctl_places, &oci_resources_places, &oci_seccomp_places,
 };
 
 struct items {
@@ -33,7 +33,7 @@ static struct items items_at(const struct oci_spec *spec, const struct oci_place
 }
 
 static int fail_rule(const struct oci_place *place, const struct oci_rule *rule, const char *item,
-		     size_t i, struct donjon_error *err)
+                     size_t i, struct donjon_error *err)
 {
 	char where[128] = "";
 
@@ -47,15 +47,16 @@ static int fail_rule(const struct oci_place *place, const struct oci_rule *rule,
 		(void)snprintf(where, sizeof(where), "[\"%.64s\"]", oci_string_at(item));
 		break;
 	case OCI_KINDS:
-		(void)snprintf(where, sizeof(where), "[%s]", oci_word_name(&oci_namespace_words, i));
+		(void)snprintf(where, sizeof(where), "[%s]",
+		               oci_word_name(&oci_namespace_words, i));
 		break;
 	}
 	return dj_fail(err, DONJON_E_CONFIG, "%s%s%s: %s", place->path, where, rule->member,
-		       rule->message);
+	               rule->message);
 }
 
 static int check_item(const struct oci_spec *spec, const struct oci_place *place, const char *item,
-		      size_t i, struct donjon_error *err)
+                      size_t i, struct donjon_error *err)
 {
 	const struct oci_rule *end = place->rules + place->n_rules;
 
@@ -69,7 +70,7 @@ static int check_item(const struct oci_spec *spec, const struct oci_place *place
 }
 
 static int check_place(const struct oci_spec *spec, const struct oci_place *place,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	const struct items items = items_at(spec, place);
 

@@ -11,6 +11,7 @@ void plan_block_init(struct plan_block *block, struct dj_arena *arena)
 	block->data = dj_arena_alloc(arena, FIRST_SIZE);
 	block->used = (uint32_t)sizeof(struct dj_plan);
 	plan_block_plan(block)->magic = PLAN_MAGIC;
+	plan_block_plan(block)->size = block->used;
 }
 
 /* Doubling: the arena keeps the old copies, which costs at most as much again as the result. */

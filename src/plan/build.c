@@ -51,12 +51,6 @@ static int plan_names(struct plan_block *block, const struct plan_input *in, str
 	return 0;
 }
 
-static int plan_cgroup(struct plan_block *block, const struct plan_input *in, struct policy_result *record,
-		       struct donjon_error *err)
-{
-	return in->cgroups_disabled ? 0 : plan_resources(block, in, record, err);
-}
-
 /* Objects of the specification that nothing here applies: an error, never silence. */
 static int refuse_unsupported(const struct plan_input *in, struct donjon_error *err)
 {
@@ -78,7 +72,7 @@ int plan_build(const struct plan_input *in, struct dj_arena *arena, struct dj_pl
 {
 	static plan_part *const parts[] = {
 		plan_names,   plan_namespaces, plan_identity, plan_process, plan_filters,
-		plan_cgroup, plan_mounts,     plan_files,    plan_hooks,
+		plan_resources, plan_mounts,     plan_files,    plan_hooks,
 	};
 	struct plan_block block;
 

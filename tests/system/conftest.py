@@ -11,6 +11,7 @@ import pytest
 
 from harness import bundle as bundles
 from harness import linux, oracles
+from harness import runtime as processes
 from harness.runtime import Cell, Runtime, fresh_id, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -39,6 +40,7 @@ def pytest_configure(config):
                                 "DONJON_PRISONER")
     if os.geteuid() != 0:
         raise pytest.UsageError("the system tests need root")
+    processes.PROBE = str(PRISONER)
     # What a container leaves behind becomes a child of this process, where HOST sees it.
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     # The tests mount things, and hostile mounts must not reach the machine.
@@ -141,15 +143,17 @@ def _sysctls():
 
 
 @pytest.fixture(autouse=True)
-def host(canary, state_root, request):
+def host(canary, state_root):
     """HOST: what surrounds the container is as it was, checked after every test, when everything
     the test started is gone (CLEAN); `host.check()` checks at once."""
     host = oracles.Host(RUNTIME, canary, state_root, None if ALONE else TAG)
     yield host
     _reap_zombies()
     if host.differences():
-        request.addfinalizer(lambda: oracles.restore_devices(host.before["devices"]))
-        until(lambda: not host.differences(), 2.0, lambda: "the host changed: " + "; ".join(host.differences()))
+        try:
+            until(lambda: not host.differences(), 2.0, lambda: "the host changed: " + "; ".join(host.differences()))
+        finally:
+            oracles.restore(host.before)
 
 
 def _reap_zombies():
@@ -282,11 +286,12 @@ def clean(host):
 
 @pytest.fixture
 def bound():
-    """BOUND: time, memory of the runtime itself, and output stay small."""
+    """BOUND: time, memory of the runtime itself, and output stay small.  The command must have been
+    run with `measure=True`."""
 
-    def check(result, seconds=5.0, rss_mib=64, output=65536):
+    def check(result, seconds=5.0, rss_mib=32, output=65536):
         assert result.seconds < seconds, result
-        assert result.rss_kib < rss_mib * 1024, f"{result.rss_kib} KiB: {result}"
+        assert 0 < result.rss_kib < rss_mib * 1024, f"{result.rss_kib} KiB: {result}"
         assert len(result.out) + len(result.err) < output, f"{len(result.out) + len(result.err)} bytes of output"
 
     return check

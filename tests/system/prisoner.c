@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -438,6 +439,28 @@ static bool is_free(void)
 	return ns_inode("pid") == initial_pid_ns && access("/.cell", F_OK) < 0;
 }
 
+/* rusage FILE COMMAND...: runs it on the host and writes its peak memory in KiB into the file. */
+static int cmd_rusage(int argc, char **argv)
+{
+	if (argc < 3)
+		return 2;
+	pid_t child = fork();
+	if (child == 0) {
+		execvp(argv[2], argv + 2);
+		_exit(127);
+	}
+	int status = 0;
+	struct rusage usage;
+	if (child < 0 || wait4(child, &status, 0, &usage) < 0)
+		return 126;
+	FILE *file = fopen(argv[1], "w");
+	if (file == NULL || fprintf(file, "%ld", usage.ru_maxrss) < 0 || fclose(file) != 0)
+		return 125;
+	if (WIFSIGNALED(status))
+		raise(WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -451,6 +474,7 @@ static const struct command {
 	{ "eat", cmd_eat, true },        { "fork", cmd_fork, true },
 	{ "orphan", cmd_orphan, true },  { "write", cmd_write, false },
 	{ "read", cmd_read, false },     { "echo", cmd_echo, false },
+	{ "rusage", cmd_rusage, false },
 };
 
 static int run_one(int argc, char **argv)

@@ -84,22 +84,22 @@ def test_t30_odd_files(cells, fail, bound, kind):
         listener.bind(str(path))
     elif kind == "empty":
         path.touch()
-    result = cell.create()
-    bound(result, rss_mib=96)
+    result = cell.create(measure=True)
+    bound(result)
     fail(result, ("config.json", "config"), cell=cell)
     if listener:
         listener.close()
 
 
-def test_t30_a_link_is_read_as_what_it_names(cells, canary, host):
-    """The caller's own link; the target is never written."""
-    cell = cells(b.spec("exit", "0"))
+@pytest.mark.refusal
+def test_t30_a_link_to_the_canary(cells, fail, canary):
+    """What it names is not JSON; it is not changed either."""
+    cell = cells(b.spec())
     path = cell.bundle.path / "config.json"
-    real = cell.bundle.path / "real.json"
-    path.rename(real)
-    path.symlink_to("real.json")
-    assert cell.run().ok
-    host.check()
+    path.unlink()
+    path.symlink_to(canary / "etc/shadow")
+    line = fail(cell.create(), "config.json", cell=cell)
+    assert "canary etc" not in line, "nor shown"
 
 
 # T31: what is not JSON
@@ -235,7 +235,8 @@ def test_t33_numbers(cells, fail, path, value):
     cell = cells(config, "skeleton")
     cell.bundle.write(json.dumps(config).replace('"@@"', value))
     name = path.split(".")[-1]
-    fail(cell.run(), (name, path.replace(".0", "[0]")), cell=cell)
+    # What fits no integer type at all is refused by the reader, which knows the line only.
+    fail(cell.run(), (name, path.split(".0")[0], "line 1, column"), cell=cell)
 
 
 @pytest.mark.peer
@@ -416,8 +417,8 @@ def test_versions(cells, version):
 @pytest.mark.refusal
 @pytest.mark.parametrize("path, name", [
     ("ociVersion", "ociVersion"), ("root", "root"), ("root.path", "root.path"), ("process", "process"),
-    ("process.cwd", "process.cwd"), ("process.args", "process.args"), ("linux", "linux"),
-    ("process.user", None),
+    ("process.cwd", "process.cwd"), ("process.args", "process.args"),
+    ("linux", ("linux", "hostname")), ("process.user", None),
 ])
 def test_required_properties(cells, fail, path, name):
     config = b.spec()
@@ -545,7 +546,7 @@ def test_t40_the_user_is_not_mapped(cells, fail):
     ("network", "/proc/self/ns/uts"), ("uts", "/proc/self/ns/net"), ("pid", "/proc/self/ns/mnt"),
     ("user", "/proc/self/ns/pid"), ("ipc", "/etc/passwd"), ("network", "/nonexistent"), ("network", "/dev/null"),
     ("network", "{dangling}"), ("uts", "{fifo}"), ("network", "/"), ("network", "proc/self/ns/net"),
-    ("network", ""), ("cgroup", "/proc/self/ns/time"), ("time", "/proc/self/ns/cgroup"), ("mount", "/proc/self/ns/pid"),
+    ("cgroup", "/proc/self/ns/time"), ("time", "/proc/self/ns/cgroup"), ("mount", "/proc/self/ns/pid"),
 ])
 def test_t41_wrong_namespace_paths(cells, fail, work, kind, path):
     os.symlink("/nowhere", work / "dangling")
@@ -705,7 +706,7 @@ def test_t44_a_hook_that_never_ends(cells, fail, kind, script):
     config = b.spec()
     config["hooks"] = _hook(kind, script=script, timeout=1)
     cell = cells(config)
-    fail(cell.create(), kind, ("time", "timed out"), cell=cell)
+    fail(cell.create(), kind, ("did not end", "time"), cell=cell)
 
 
 def test_t44_a_daemon_that_holds_the_pipes(cells, host):
@@ -726,7 +727,7 @@ def test_t44_a_hook_that_floods(cells, fail, bound):
     config = b.spec()
     config["hooks"] = _hook("createRuntime", script="head -c 200000000 /dev/zero | tr '\\0' x; head -c 1000000 /dev/zero >&2; exit 3")
     cell = cells(config)
-    result = cell.create()
+    result = cell.create(measure=True)
     bound(result)
     fail(result, "createRuntime", cell=cell)
 
@@ -966,9 +967,9 @@ def test_t47_files_of_the_command_line(cells, rt, canary, host, work, flag, targ
 
 
 @pytest.mark.refusal
-@pytest.mark.parametrize("bundle", ["/nonexistent", "/etc/passwd", "/dev/null", ""])
+@pytest.mark.parametrize("bundle", ["/nonexistent", "/etc/passwd", "/dev/null", "/tmp"])
 def test_t47_bundles(rt, fail, bundle):
-    fail(rt.call("create", "--bundle", bundle, "dt-bundle"), (bundle or "bundle",))
+    fail(rt.call("create", "--bundle", bundle, "dt-bundle"), bundle)
 
 
 @pytest.mark.refusal

@@ -781,6 +781,7 @@ def test_run_passes_input_and_output(cells, level):
 # Created containers that never start
 
 
+@pytest.mark.peer
 def test_a_created_container_dies_with_its_gate(cells, clean):
     cell = cells.created(b.spec("sleep"))
     assert cell.kill("TERM").ok

@@ -140,7 +140,7 @@ def _check(row, entry, present, absent, tags):
 
 
 @pytest.fixture
-def source(work):
+def source(work, host):
     """A shared mount with another shared one in its directory `below`."""
     top = work / "source"
     top.mkdir()
@@ -148,8 +148,10 @@ def source(work):
     (top / "below").mkdir()
     linux.mount("below", top / "below", "tmpfs")
     linux.mount(None, top, None, linux.MS_SHARED | linux.MS_REC)
+    host.settle()
     yield top
     linux.umount(top)
+    host.settle()
 
 
 @pytest.mark.parametrize("row, lvl", _cases(BIND))

@@ -287,7 +287,7 @@ def test_t09_usual_working_directories(cells, level, cwd):
                          ids=["file", "loop", "long", "relative", "empty", "nul"])
 def test_t09_impossible_working_directories(cells, fail, level, cwd):
     cell = _cwd(cells, cwd, lambda rootfs: os.symlink("loop", rootfs / "loop"))
-    fail(cell.create(), ("process.cwd", cwd[:20] or "cwd"), cell=cell)
+    fail(cell.create(), ("process.cwd", "JSON", cwd[:20] or "cwd"), cell=cell)
 
 
 @pytest.mark.peer
@@ -511,7 +511,7 @@ def test_t13_account_files(cells, bound, canary, level, name, kind):
     else:
         replace(path, **{"fifo": {"fifo": True}, "directory": {"directory": True},
                          "link": {"target": str(canary / "etc/passwd")}, "environ": {"target": "/proc/self/environ"}}[kind])
-    result = cell.run(env={"SECRET_OF_THE_HOST": "1", "PATH": os.environ["PATH"]})
+    result = cell.run(env={"SECRET_OF_THE_HOST": "1", "PATH": os.environ["PATH"]}, measure=True)
     bound(result)
     if result.ok:
         assert "SECRET_OF_THE_HOST" not in result.out
@@ -556,7 +556,7 @@ def test_t14_lists(cells, base_or_fail, bound, level, kind, paths):
                 (rootfs / "many" / str(i)).write_text("secret")
 
     cell = _masking(cells, **{kind: T14_LISTS[paths]}, prepare=prepare)
-    result = base_or_fail(cell)
+    result = base_or_fail(cell, measure=True)
     assert result.ok, result
     bound(result, output=8 << 20)
 

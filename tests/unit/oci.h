@@ -12,11 +12,13 @@
 
 #define CONFIG(more) "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"}" more "}"
 #define PROCESS(more)                                                                              \
-	CONFIG(",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"a\"],\"cwd\":\"/\"" more "}")
-#define LINUX(more) CONFIG(",\"linux\":{" more "}")
+	CONFIG(",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"a\"],\"cwd\":\"/\"" more  \
+	       "}")
+#define LINUX(more)     CONFIG(",\"linux\":{" more "}")
 #define RESOURCES(more) LINUX("\"resources\":{" more "}")
-#define SECCOMP(more) LINUX("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\"" more "}")
-#define MOUNT(more) CONFIG(",\"mounts\":[{\"destination\":\"/a\"},{\"destination\":\"/b\"" more "}]")
+#define SECCOMP(more)   LINUX("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\"" more "}")
+#define MOUNT(more)                                                                                \
+	CONFIG(",\"mounts\":[{\"destination\":\"/a\"},{\"destination\":\"/b\"" more "}]")
 
 /* What is refused, and the whole message it is refused with. */
 struct refused {
@@ -26,9 +28,9 @@ struct refused {
 /* The corpus's folder: tests/corpus/NAME. */
 static inline void corpus_path(char *buf, size_t size, const char *name)
 {
-	const char *tests = getenv("DONJON_TESTS");
+	const char *root = getenv("DONJON_SOURCE_ROOT");
 
-	(void)snprintf(buf, size, "%s/corpus/%s", tests ? tests : "tests", name);
+	(void)snprintf(buf, size, "%s/tests/corpus/%s", root ? root : ".", name);
 }
 
 static inline size_t read_whole(const char *path, char *buf, size_t size)

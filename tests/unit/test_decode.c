@@ -69,8 +69,10 @@ static const struct refused refused[] = {
 
 	/* process */
 	{ CONFIG(",\"process\":{}"), "process.user: missing" },
-	{ CONFIG(",\"process\":{\"user\":{\"gid\":0},\"cwd\":\"/\"}"), "process.user.uid: missing" },
-	{ CONFIG(",\"process\":{\"user\":{\"uid\":0},\"cwd\":\"/\"}"), "process.user.gid: missing" },
+	{ CONFIG(",\"process\":{\"user\":{\"gid\":0},\"cwd\":\"/\"}"),
+	  "process.user.uid: missing" },
+	{ CONFIG(",\"process\":{\"user\":{\"uid\":0},\"cwd\":\"/\"}"),
+	  "process.user.gid: missing" },
 	{ CONFIG(",\"process\":{\"user\":{\"uid\":0,\"gid\":0}}"), "process.cwd: missing" },
 	{ PROCESS(",\"terminal\":1"), "process.terminal: must be a boolean, is a number" },
 	{ PROCESS(",\"env\":[\"A=b\",null]"), "process.env[1]: must be a string, is null" },
@@ -108,13 +110,15 @@ static const struct refused refused[] = {
 	{ LINUX("\"namespaces\":[{\"path\":\"/x\"}]"), "linux.namespaces[0].type: missing" },
 	{ LINUX("\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"uts\"},{\"type\":\"pid\"}]"),
 	  "linux.namespaces[2]: a second namespace of type pid" },
-	{ LINUX("\"namespaces\":{\"pid\":true}"), "linux.namespaces: must be a list, is an object" },
+	{ LINUX("\"namespaces\":{\"pid\":true}"),
+	  "linux.namespaces: must be a list, is an object" },
 	{ LINUX("\"timeOffsets\":{\"realtime\":{\"secs\":1}}"),
 	  "linux.timeOffsets.realtime: unknown property" },
 	{ LINUX("\"devices\":[{\"type\":\"x\",\"path\":\"/dev/x\"}]"),
 	  "linux.devices[0].type: unknown device type \"x\"" },
 	{ LINUX("\"devices\":[{\"type\":\"c\"}]"), "linux.devices[0].path: missing" },
-	{ LINUX("\"sysctl\":{\"net.a\":1}"), "linux.sysctl[\"net.a\"]: must be a string, is a number" },
+	{ LINUX("\"sysctl\":{\"net.a\":1}"),
+	  "linux.sysctl[\"net.a\"]: must be a string, is a number" },
 	{ LINUX("\"netDevices\":{\"eth0\":\"x\"}"),
 	  "linux.netDevices.eth0: must be an object, is a string" },
 	{ LINUX("\"rootfsPropagation\":\"rmaster\""),
@@ -129,7 +133,8 @@ static const struct refused refused[] = {
 	{ LINUX("\"maskedPaths\":\"/proc\""), "linux.maskedPaths: must be a list, is a string" },
 
 	/* resources */
-	{ RESOURCES("\"devices\":[{\"allow\":true}]"), "linux.resources.devices[0].access: missing" },
+	{ RESOURCES("\"devices\":[{\"allow\":true}]"),
+	  "linux.resources.devices[0].access: missing" },
 	{ RESOURCES("\"devices\":[{\"allow\":true,\"access\":\"\"}]"),
 	  "linux.resources.devices[0].access: must be made of r, w and m" },
 	{ RESOURCES("\"devices\":[{\"allow\":true,\"access\":\"rx\"}]"),
@@ -144,7 +149,8 @@ static const struct refused refused[] = {
 	  "linux.resources.network.priorities[0].priority: must be from 0 to 4294967295, is -1" },
 	{ RESOURCES("\"unified\":{\"memory.max\":5}"),
 	  "linux.resources.unified[\"memory.max\"]: must be a string, is a number" },
-	{ RESOURCES("\"cpu\":{\"cpus\":0}"), "linux.resources.cpu.cpus: must be a string, is a number" },
+	{ RESOURCES("\"cpu\":{\"cpus\":0}"),
+	  "linux.resources.cpu.cpus: must be a string, is a number" },
 
 	/* seccomp */
 	{ LINUX("\"seccomp\":{}"), "linux.seccomp.defaultAction: missing" },
@@ -158,10 +164,11 @@ static const struct refused refused[] = {
 	  "linux.seccomp.syscalls[0].names: missing" },
 	{ SECCOMP(",\"syscalls\":[{\"names\":[\"read\"]}]"),
 	  "linux.seccomp.syscalls[0].action: missing" },
-	{ SECCOMP(",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{}]}]"),
+	{ SECCOMP(",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{}]}"
+	          "]"),
 	  "linux.seccomp.syscalls[0].args[0].index: missing" },
 	{ SECCOMP(",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":"
-		  "[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_IN\"}]}]"),
+	          "[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_IN\"}]}]"),
 	  "linux.seccomp.syscalls[0].args[0].op: unknown seccomp operator \"SCMP_CMP_IN\"" },
 };
 
@@ -183,17 +190,19 @@ static void refuses(void **state)
 
 /* ---- numbers (T33) ---- */
 
-#define USER "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"process\":{\"cwd\":\"/\",\"user\":{"
+#define USER                                                                                       \
+	"{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"process\":{\"cwd\":\"/"             \
+	"\",\"user\":{"
 #define ARG                                                                                        \
-	LINUX_OPEN "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{\"names\":[\"a\"],"     \
-		   "\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"op\":\"SCMP_CMP_EQ\","
-#define CONFIG_OPEN "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
-#define PROCESS_OPEN                                                                               \
-	CONFIG_OPEN "\"process\":{\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0},"
-#define LINUX_OPEN CONFIG_OPEN "\"linux\":{"
+	LINUX_OPEN "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{\"names\":["    \
+	           "\"a\"],"                                                                       \
+	           "\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"op\":\"SCMP_CMP_EQ\","
+#define CONFIG_OPEN    "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
+#define PROCESS_OPEN   CONFIG_OPEN "\"process\":{\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0},"
+#define LINUX_OPEN     CONFIG_OPEN "\"linux\":{"
 #define RESOURCES_OPEN LINUX_OPEN "\"resources\":{"
-#define MAPS_OPEN LINUX_OPEN "\"uidMappings\":[{"
-#define THROTTLE_OPEN RESOURCES_OPEN "\"blockIO\":{\"throttleWriteIOPSDevice\":[{"
+#define MAPS_OPEN      LINUX_OPEN "\"uidMappings\":[{"
+#define THROTTLE_OPEN  RESOURCES_OPEN "\"blockIO\":{\"throttleWriteIOPSDevice\":[{"
 
 static const struct {
 	const char *before, *after, *path;
@@ -203,10 +212,12 @@ static const struct {
 	{ USER "\"gid\":0,\"uid\":", "}}}", "process.user.uid", 0, 4294967294 },
 	{ USER "\"uid\":0,\"gid\":", "}}}", "process.user.gid", 0, 4294967294 },
 	{ USER "\"uid\":0,\"gid\":0,\"umask\":", "}}}", "process.user.umask", 0, 511 },
-	{ USER "\"uid\":0,\"gid\":0,\"additionalGids\":[", "]}}}", "process.user.additionalGids[0]", 0,
-	  4294967294 },
-	{ PROCESS_OPEN "\"consoleSize\":{\"height\":", "}}}", "process.consoleSize.height", 0, 65535 },
-	{ PROCESS_OPEN "\"consoleSize\":{\"width\":", "}}}", "process.consoleSize.width", 0, 65535 },
+	{ USER "\"uid\":0,\"gid\":0,\"additionalGids\":[", "]}}}", "process.user.additionalGids[0]",
+	  0, 4294967294 },
+	{ PROCESS_OPEN "\"consoleSize\":{\"height\":", "}}}", "process.consoleSize.height", 0,
+	  65535 },
+	{ PROCESS_OPEN "\"consoleSize\":{\"width\":", "}}}", "process.consoleSize.width", 0,
+	  65535 },
 	{ PROCESS_OPEN "\"oomScoreAdj\":", "}}", "process.oomScoreAdj", -1000, 1000 },
 	{ PROCESS_OPEN "\"rlimits\":[{\"type\":\"RLIMIT_AS\",\"hard\":0,\"soft\":", "}]}}",
 	  "process.rlimits[0].soft", 0, UINT64_MAX },
@@ -228,10 +239,10 @@ static const struct {
 	  "hooks.poststop[0].timeout", 1, 2147483 },
 	{ MAPS_OPEN "\"hostID\":0,\"size\":1,\"containerID\":", "}]}}",
 	  "linux.uidMappings[0].containerID", 0, 4294967294 },
-	{ MAPS_OPEN "\"containerID\":0,\"size\":1,\"hostID\":", "}]}}", "linux.uidMappings[0].hostID",
-	  0, 4294967294 },
-	{ MAPS_OPEN "\"containerID\":0,\"hostID\":1,\"size\":", "}]}}", "linux.uidMappings[0].size", 0,
-	  4294967295 },
+	{ MAPS_OPEN "\"containerID\":0,\"size\":1,\"hostID\":", "}]}}",
+	  "linux.uidMappings[0].hostID", 0, 4294967294 },
+	{ MAPS_OPEN "\"containerID\":0,\"hostID\":1,\"size\":", "}]}}", "linux.uidMappings[0].size",
+	  0, 4294967295 },
 	{ LINUX_OPEN "\"timeOffsets\":{\"monotonic\":{\"secs\":", "}}}}",
 	  "linux.timeOffsets.monotonic.secs", INT64_MIN, INT64_MAX },
 	{ LINUX_OPEN "\"timeOffsets\":{\"boottime\":{\"nanosecs\":", "}}}}",
@@ -252,24 +263,28 @@ static const struct {
 	  "linux.resources.devices[0].minor", -1, 1048575 },
 	{ RESOURCES_OPEN "\"memory\":{\"limit\":", "}}}}", "linux.resources.memory.limit", -1,
 	  INT64_MAX },
-	{ RESOURCES_OPEN "\"memory\":{\"reservation\":", "}}}}", "linux.resources.memory.reservation",
-	  -1, INT64_MAX },
-	{ RESOURCES_OPEN "\"memory\":{\"swap\":", "}}}}", "linux.resources.memory.swap", -1, INT64_MAX },
+	{ RESOURCES_OPEN "\"memory\":{\"reservation\":", "}}}}",
+	  "linux.resources.memory.reservation", -1, INT64_MAX },
+	{ RESOURCES_OPEN "\"memory\":{\"swap\":", "}}}}", "linux.resources.memory.swap", -1,
+	  INT64_MAX },
 	{ RESOURCES_OPEN "\"memory\":{\"kernel\":", "}}}}", "linux.resources.memory.kernel", -1,
 	  INT64_MAX },
-	{ RESOURCES_OPEN "\"memory\":{\"kernelTCP\":", "}}}}", "linux.resources.memory.kernelTCP", -1,
+	{ RESOURCES_OPEN "\"memory\":{\"kernelTCP\":", "}}}}", "linux.resources.memory.kernelTCP",
+	  -1, INT64_MAX },
+	{ RESOURCES_OPEN "\"memory\":{\"swappiness\":", "}}}}", "linux.resources.memory.swappiness",
+	  0, 100 },
+	{ RESOURCES_OPEN "\"cpu\":{\"shares\":", "}}}}", "linux.resources.cpu.shares", 0,
+	  UINT64_MAX },
+	{ RESOURCES_OPEN "\"cpu\":{\"period\":", "}}}}", "linux.resources.cpu.period", 0,
 	  INT64_MAX },
-	{ RESOURCES_OPEN "\"memory\":{\"swappiness\":", "}}}}", "linux.resources.memory.swappiness", 0,
-	  100 },
-	{ RESOURCES_OPEN "\"cpu\":{\"shares\":", "}}}}", "linux.resources.cpu.shares", 0, UINT64_MAX },
-	{ RESOURCES_OPEN "\"cpu\":{\"period\":", "}}}}", "linux.resources.cpu.period", 0, INT64_MAX },
 	{ RESOURCES_OPEN "\"cpu\":{\"burst\":", "}}}}", "linux.resources.cpu.burst", 0, INT64_MAX },
 	{ RESOURCES_OPEN "\"cpu\":{\"idle\":", "}}}}", "linux.resources.cpu.idle", 0, 1 },
 	{ RESOURCES_OPEN "\"cpu\":{\"realtimeRuntime\":", "}}}}",
 	  "linux.resources.cpu.realtimeRuntime", -1, INT64_MAX },
-	{ RESOURCES_OPEN "\"cpu\":{\"realtimePeriod\":", "}}}}", "linux.resources.cpu.realtimePeriod", 0,
+	{ RESOURCES_OPEN "\"cpu\":{\"realtimePeriod\":", "}}}}",
+	  "linux.resources.cpu.realtimePeriod", 0, INT64_MAX },
+	{ RESOURCES_OPEN "\"pids\":{\"limit\":", "}}}}", "linux.resources.pids.limit", -1,
 	  INT64_MAX },
-	{ RESOURCES_OPEN "\"pids\":{\"limit\":", "}}}}", "linux.resources.pids.limit", -1, INT64_MAX },
 	{ THROTTLE_OPEN "\"minor\":0,\"rate\":0,\"major\":", "}]}}}}",
 	  "linux.resources.blockIO.throttleWriteIOPSDevice[0].major", 0, 4095 },
 	{ THROTTLE_OPEN "\"major\":0,\"rate\":0,\"minor\":", "}]}}}}",
@@ -280,13 +295,14 @@ static const struct {
 	  "linux.resources.hugepageLimits[0].limit", 0, UINT64_MAX },
 	{ RESOURCES_OPEN "\"network\":{\"classID\":", "}}}}", "linux.resources.network.classID", 0,
 	  4294967295 },
-	{ RESOURCES_OPEN "\"rdma\":{\"m\":{\"hcaHandles\":", "}}}}}", "linux.resources.rdma.m.hcaHandles",
-	  0, 4294967295 },
-	{ RESOURCES_OPEN "\"rdma\":{\"m\":{\"hcaObjects\":", "}}}}}", "linux.resources.rdma.m.hcaObjects",
-	  0, 4294967295 },
-	{ LINUX_OPEN "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":", "}}}",
-	  "linux.seccomp.defaultErrnoRet", 0, 65535 },
-	{ ARG "\"value\":0,\"index\":", "}]}]}}}", "linux.seccomp.syscalls[0].args[0].index", 0, 5 },
+	{ RESOURCES_OPEN "\"rdma\":{\"m\":{\"hcaHandles\":", "}}}}}",
+	  "linux.resources.rdma.m.hcaHandles", 0, 4294967295 },
+	{ RESOURCES_OPEN "\"rdma\":{\"m\":{\"hcaObjects\":", "}}}}}",
+	  "linux.resources.rdma.m.hcaObjects", 0, 4294967295 },
+	{ LINUX_OPEN "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":",
+	  "}}}", "linux.seccomp.defaultErrnoRet", 0, 65535 },
+	{ ARG "\"value\":0,\"index\":", "}]}]}}}", "linux.seccomp.syscalls[0].args[0].index", 0,
+	  5 },
 	{ ARG "\"index\":0,\"value\":", "}]}]}}}", "linux.seccomp.syscalls[0].args[0].value", 0,
 	  UINT64_MAX },
 	{ ARG "\"index\":0,\"value\":0,\"valueTwo\":", "}]}]}}}",
@@ -321,7 +337,7 @@ static void try_out_of_range(size_t i, const char *digits)
 	char want[128];
 
 	(void)snprintf(want, sizeof(want), "must be from %lld to %llu, is %s",
-		       (long long)numbers[i].lo, (unsigned long long)numbers[i].hi, digits);
+	               (long long)numbers[i].lo, (unsigned long long)numbers[i].hi, digits);
 	try_number(i, digits, want);
 }
 
@@ -336,12 +352,13 @@ static void checks_ranges(void **state)
 		(void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)numbers[i].hi);
 		try_number(i, digits, NULL);
 		if (numbers[i].lo > INT64_MIN) {
-			(void)snprintf(digits, sizeof(digits), "%lld", (long long)numbers[i].lo - 1);
+			(void)snprintf(digits, sizeof(digits), "%lld",
+			               (long long)numbers[i].lo - 1);
 			try_out_of_range(i, digits);
 		}
 		if (numbers[i].hi < UINT64_MAX) {
 			(void)snprintf(digits, sizeof(digits), "%llu",
-				       (unsigned long long)numbers[i].hi + 1);
+			               (unsigned long long)numbers[i].hi + 1);
 			try_out_of_range(i, digits);
 			try_out_of_range(i, "18446744073709551615");
 		}
@@ -372,7 +389,7 @@ static void refuses_what_is_no_integer(void **state)
 static void refuses_what_is_no_64_bit(void **state)
 {
 	static const char *const huge[] = { "18446744073709551616", "-9223372036854775809", "1e400",
-					    "99999999999999999999999999999999999999999999" };
+		                            "99999999999999999999999999999999999999999999" };
 	char text[2048];
 
 	(void)state;
@@ -383,7 +400,7 @@ static void refuses_what_is_no_64_bit(void **state)
 			struct oci_spec spec;
 
 			(void)snprintf(text, sizeof(text), "%s%s%s", numbers[i].before, huge[j],
-				       numbers[i].after);
+			               numbers[i].after);
 			assert_int_equal(oci_decode(text, strlen(text), &arena, &spec, &err), -1);
 			assert_int_equal(err.code, DONJON_E_CONFIG);
 			dj_arena_done(&arena);
@@ -395,8 +412,10 @@ static void refuses_what_is_no_64_bit(void **state)
 
 static void accepts_versions(void **state)
 {
-	static const char *const versions[] = { "1.0.0",     "1.0.0-rc5-dev", "1.0.2-dev", "1.1.0+dev",
-						"1.2.0-rc.1", "1.3.0",	      "1.99.7",	   "1.0" };
+	static const char *const versions[] = { "1.0.0",      "1.0.0-rc5-dev",
+		                                "1.0.2-dev",  "1.1.0+dev",
+		                                "1.2.0-rc.1", "1.3.0",
+		                                "1.99.7",     "1.0" };
 	char text[128];
 
 	(void)state;
@@ -404,8 +423,8 @@ static void accepts_versions(void **state)
 		struct dj_arena arena = { 0 };
 		struct oci_spec spec;
 
-		(void)snprintf(text, sizeof(text), "{\"ociVersion\":\"%s\",\"root\":{\"path\":\"r\"}}",
-			       versions[i]);
+		(void)snprintf(text, sizeof(text),
+		               "{\"ociVersion\":\"%s\",\"root\":{\"path\":\"r\"}}", versions[i]);
 		decode(text, &arena, &spec);
 		assert_string_equal(spec.oci_version, versions[i]);
 		dj_arena_done(&arena);
@@ -418,9 +437,11 @@ static void null_is_absent(void **state)
 	struct oci_spec spec;
 
 	(void)state;
-	decode(CONFIG(",\"process\":null,\"hostname\":null,\"mounts\":null,\"hooks\":{\"prestart\":null},"
-		      "\"annotations\":{\"a\":null,\"b\":\"c\"},\"linux\":{\"seccomp\":null,"
-		      "\"resources\":{\"memory\":null,\"pids\":{\"limit\":null}},\"maskedPaths\":null}"),
+	decode(CONFIG(",\"process\":null,\"hostname\":null,\"mounts\":null,\"hooks\":{\"prestart\":"
+	              "null},"
+	              "\"annotations\":{\"a\":null,\"b\":\"c\"},\"linux\":{\"seccomp\":null,"
+	              "\"resources\":{\"memory\":null,\"pids\":{\"limit\":null}},\"maskedPaths\":"
+	              "null}"),
 	       &arena, &spec);
 	assert_false(spec.process.set);
 	assert_null(spec.hostname);
@@ -440,18 +461,25 @@ static void reads_process(void **state)
 	struct oci_spec spec;
 
 	(void)state;
-	decode(CONFIG(",\"process\":{\"terminal\":true,\"consoleSize\":{\"height\":24,\"width\":80},"
-		      "\"user\":{\"uid\":4294967294,\"gid\":5,\"umask\":18,\"additionalGids\":[7,9],"
-		      "\"username\":\"x\"},\"args\":[\"a\",\"\"],\"env\":[\"A=b\"],\"cwd\":\"/w\","
-		      "\"commandLine\":\"x\",\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_KILL\"],"
-		      "\"effective\":[\"CAP_CHOWN\"],\"permitted\":[],\"inheritable\":[\"CAP_FOO\"],"
-		      "\"ambient\":[\"CAP_FOO\",\"CAP_BAR\"]},\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\","
-		      "\"soft\":1,\"hard\":18446744073709551615}],\"noNewPrivileges\":true,"
-		      "\"oomScoreAdj\":-5,\"apparmorProfile\":\"\",\"selinuxLabel\":\"l\","
-		      "\"scheduler\":{\"policy\":\"SCHED_DEADLINE\",\"nice\":-3,\"flags\":["
-		      "\"SCHED_FLAG_RESET_ON_FORK\",\"SCHED_FLAG_RECLAIM\"],\"runtime\":1,\"deadline\":2,"
-		      "\"period\":3},\"ioPriority\":{\"class\":\"IOPRIO_CLASS_IDLE\",\"priority\":7},"
-		      "\"execCPUAffinity\":{\"initial\":\"0-1\",\"final\":\"\"}}"),
+	decode(CONFIG(",\"process\":{\"terminal\":true,\"consoleSize\":{\"height\":24,\"width\":80}"
+	              ","
+	              "\"user\":{\"uid\":4294967294,\"gid\":5,\"umask\":18,\"additionalGids\":[7,9]"
+	              ","
+	              "\"username\":\"x\"},\"args\":[\"a\",\"\"],\"env\":[\"A=b\"],\"cwd\":\"/w\","
+	              "\"commandLine\":\"x\",\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_"
+	              "KILL\"],"
+	              "\"effective\":[\"CAP_CHOWN\"],\"permitted\":[],\"inheritable\":[\"CAP_FOO\"]"
+	              ","
+	              "\"ambient\":[\"CAP_FOO\",\"CAP_BAR\"]},\"rlimits\":[{\"type\":\"RLIMIT_"
+	              "NOFILE\","
+	              "\"soft\":1,\"hard\":18446744073709551615}],\"noNewPrivileges\":true,"
+	              "\"oomScoreAdj\":-5,\"apparmorProfile\":\"\",\"selinuxLabel\":\"l\","
+	              "\"scheduler\":{\"policy\":\"SCHED_DEADLINE\",\"nice\":-3,\"flags\":["
+	              "\"SCHED_FLAG_RESET_ON_FORK\",\"SCHED_FLAG_RECLAIM\"],\"runtime\":1,"
+	              "\"deadline\":2,"
+	              "\"period\":3},\"ioPriority\":{\"class\":\"IOPRIO_CLASS_IDLE\",\"priority\":"
+	              "7},"
+	              "\"execCPUAffinity\":{\"initial\":\"0-1\",\"final\":\"\"}}"),
 	       &arena, &spec);
 	p = &spec.process;
 	assert_true(p->set && p->terminal && p->no_new_privileges && p->user.umask.set);
@@ -504,10 +532,13 @@ static void reads_top_level(void **state)
 
 	(void)state;
 	decode("{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\",\"readonly\":true},"
-	       "\"hostname\":\"h\",\"domainname\":\"d\",\"windows\":{\"x\":1},\"vm\":[],\"solaris\":0,"
-	       "\"zos\":null,\"freebsd\":\"\",\"mounts\":[{\"destination\":\"/a\",\"type\":\"bind\","
+	       "\"hostname\":\"h\",\"domainname\":\"d\",\"windows\":{\"x\":1},\"vm\":[],"
+	       "\"solaris\":0,"
+	       "\"zos\":null,\"freebsd\":\"\",\"mounts\":[{\"destination\":\"/"
+	       "a\",\"type\":\"bind\","
 	       "\"source\":\"/s\",\"options\":[\"ro\",\"x=1\"],\"uidMappings\":[{\"containerID\":1,"
-	       "\"hostID\":2,\"size\":3}],\"gidMappings\":[{\"containerID\":4,\"hostID\":5,\"size\":6}]},"
+	       "\"hostID\":2,\"size\":3}],\"gidMappings\":[{\"containerID\":4,\"hostID\":5,"
+	       "\"size\":6}]},"
 	       "{\"destination\":\"/b\",\"type\":\"\",\"source\":\"\"}],\"hooks\":{\"prestart\":[{"
 	       "\"path\":\"/p\",\"args\":[\"p\",\"q\"],\"env\":[],\"timeout\":9}],\"poststop\":[{"
 	       "\"path\":\"/z\"}]},\"annotations\":{\"z\":\"1\",\"a\":\"2\"}}",
@@ -543,14 +574,18 @@ static void reads_linux(void **state)
 
 	(void)state;
 	decode(LINUX("\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\",\"path\":\"/n\"},"
-		     "{\"type\":\"uts\",\"path\":\"\"}],\"uidMappings\":[{\"containerID\":0,\"hostID\":1,"
-		     "\"size\":4294967295}],\"timeOffsets\":{\"monotonic\":{\"secs\":-1,\"nanosecs\":2}},"
-		     "\"devices\":[{\"type\":\"u\",\"path\":\"/d\",\"major\":1,\"minor\":3,"
-		     "\"fileMode\":8630,\"uid\":1},{\"type\":\"p\",\"path\":\"/p\"}],\"netDevices\":{"
-		     "\"eth0\":{\"name\":\"x\"},\"eth1\":{}},\"cgroupsPath\":\"/c\","
-		     "\"rootfsPropagation\":\"rslave\",\"maskedPaths\":[\"/m\"],\"readonlyPaths\":[],"
-		     "\"mountLabel\":\"ml\",\"personality\":{\"domain\":\"LINUX32\",\"flags\":[]},"
-		     "\"intelRdt\":{\"closID\":\"x\"}"),
+	             "{\"type\":\"uts\",\"path\":\"\"}],\"uidMappings\":[{\"containerID\":0,"
+	             "\"hostID\":1,"
+	             "\"size\":4294967295}],\"timeOffsets\":{\"monotonic\":{\"secs\":-1,"
+	             "\"nanosecs\":2}},"
+	             "\"devices\":[{\"type\":\"u\",\"path\":\"/d\",\"major\":1,\"minor\":3,"
+	             "\"fileMode\":8630,\"uid\":1},{\"type\":\"p\",\"path\":\"/"
+	             "p\"}],\"netDevices\":{"
+	             "\"eth0\":{\"name\":\"x\"},\"eth1\":{}},\"cgroupsPath\":\"/c\","
+	             "\"rootfsPropagation\":\"rslave\",\"maskedPaths\":[\"/"
+	             "m\"],\"readonlyPaths\":[],"
+	             "\"mountLabel\":\"ml\",\"personality\":{\"domain\":\"LINUX32\",\"flags\":[]},"
+	             "\"intelRdt\":{\"closID\":\"x\"}"),
 	       &arena, &spec);
 	l = &spec.linux;
 	assert_true(l->namespaces[OCI_NS_PID].set && l->namespaces[OCI_NS_UTS].set);
@@ -591,15 +626,20 @@ static void reads_resources(void **state)
 
 	(void)state;
 	decode(RESOURCES("\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{\"allow\":true,"
-			 "\"type\":\"c\",\"major\":1,\"access\":\"r\"},{\"type\":\"\",\"access\":\"m\"}],"
-			 "\"memory\":{\"limit\":-1,\"swap\":8,\"swappiness\":0,\"disableOOMKiller\":true},"
-			 "\"cpu\":{\"shares\":2,\"quota\":5,\"cpus\":\"0\",\"idle\":0},"
-			 "\"pids\":{\"limit\":0},\"blockIO\":{\"weight\":10,\"weightDevice\":[{\"major\":8,"
-			 "\"minor\":0,\"weight\":1000}],\"throttleReadBpsDevice\":[{\"major\":8,"
-			 "\"minor\":1,\"rate\":18446744073709551615}]},\"hugepageLimits\":[{"
-			 "\"pageSize\":\"2MB\",\"limit\":0}],\"network\":{\"classID\":7,\"priorities\":[{"
-			 "\"name\":\"lo\",\"priority\":4294967295}]},\"rdma\":{\"mlx\":{\"hcaHandles\":0}},"
-			 "\"unified\":{\"memory.high\":\"1\"}"),
+	                 "\"type\":\"c\",\"major\":1,\"access\":\"r\"},{\"type\":\"\",\"access\":"
+	                 "\"m\"}],"
+	                 "\"memory\":{\"limit\":-1,\"swap\":8,\"swappiness\":0,"
+	                 "\"disableOOMKiller\":true},"
+	                 "\"cpu\":{\"shares\":2,\"quota\":5,\"cpus\":\"0\",\"idle\":0},"
+	                 "\"pids\":{\"limit\":0},\"blockIO\":{\"weight\":10,\"weightDevice\":[{"
+	                 "\"major\":8,"
+	                 "\"minor\":0,\"weight\":1000}],\"throttleReadBpsDevice\":[{\"major\":8,"
+	                 "\"minor\":1,\"rate\":18446744073709551615}]},\"hugepageLimits\":[{"
+	                 "\"pageSize\":\"2MB\",\"limit\":0}],\"network\":{\"classID\":7,"
+	                 "\"priorities\":[{"
+	                 "\"name\":\"lo\",\"priority\":4294967295}]},\"rdma\":{\"mlx\":{"
+	                 "\"hcaHandles\":0}},"
+	                 "\"unified\":{\"memory.high\":\"1\"}"),
 	       &arena, &spec);
 	r = &spec.linux.resources;
 	assert_true(r->devices_set);
@@ -643,24 +683,29 @@ static void zero_and_false_are_unset(void **state)
 	struct oci_spec spec;
 
 	(void)state;
-	decode(RESOURCES("\"memory\":{\"limit\":0,\"reservation\":0,\"swap\":0,\"kernel\":0,\"kernelTCP\":0,"
-			 "\"disableOOMKiller\":false,\"useHierarchy\":false,\"checkBeforeUpdate\":false},"
-			 "\"cpu\":{\"shares\":0,\"quota\":-1,\"period\":0,\"burst\":0,\"realtimeRuntime\":0,"
-			 "\"realtimePeriod\":0,\"cpus\":\"\",\"mems\":\"\"},\"blockIO\":{\"weight\":0,"
-			 "\"leafWeight\":0,\"weightDevice\":[{\"major\":1,\"minor\":1,\"weight\":0}]},"
-			 "\"network\":{\"classID\":0}"),
+	decode(RESOURCES("\"memory\":{\"limit\":0,\"reservation\":0,\"swap\":0,\"kernel\":0,"
+	                 "\"kernelTCP\":0,"
+	                 "\"disableOOMKiller\":false,\"useHierarchy\":false,\"checkBeforeUpdate\":"
+	                 "false},"
+	                 "\"cpu\":{\"shares\":0,\"quota\":-1,\"period\":0,\"burst\":0,"
+	                 "\"realtimeRuntime\":0,"
+	                 "\"realtimePeriod\":0,\"cpus\":\"\",\"mems\":\"\"},\"blockIO\":{"
+	                 "\"weight\":0,"
+	                 "\"leafWeight\":0,\"weightDevice\":[{\"major\":1,\"minor\":1,\"weight\":0}"
+	                 "]},"
+	                 "\"network\":{\"classID\":0}"),
 	       &arena, &spec);
 	r = &spec.linux.resources;
 	assert_false(r->devices_set || r->memory.limit.set || r->memory.reservation.set ||
-		     r->memory.swap.set || r->memory.kernel.set || r->memory.kernel_tcp.set ||
-		     r->memory.disable_oom_killer.set || r->memory.use_hierarchy.set ||
-		     r->memory.check_before_update.set);
-	assert_false(r->cpu.shares.set || r->cpu.quota.set || r->cpu.period.set || r->cpu.burst.set ||
-		     r->cpu.realtime_runtime.set || r->cpu.realtime_period.set);
+	             r->memory.swap.set || r->memory.kernel.set || r->memory.kernel_tcp.set ||
+	             r->memory.disable_oom_killer.set || r->memory.use_hierarchy.set ||
+	             r->memory.check_before_update.set);
+	assert_false(r->cpu.shares.set || r->cpu.quota.set || r->cpu.period.set ||
+	             r->cpu.burst.set || r->cpu.realtime_runtime.set || r->cpu.realtime_period.set);
 	assert_null(r->cpu.cpus);
 	assert_null(r->cpu.mems);
 	assert_false(r->block_io.weight.set || r->block_io.leaf_weight.set ||
-		     r->block_io.weight_device.v[0].weight.set || r->network.class_id.set);
+	             r->block_io.weight_device.v[0].weight.set || r->network.class_id.set);
 	dj_arena_done(&arena);
 }
 
@@ -686,8 +731,10 @@ static void normalises_sysctls(void **state)
 		struct oci_spec spec;
 
 		(void)snprintf(text, sizeof(text),
-			       "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"sysctl\":{"
-			       "\"%s\":\"1\"}}}", cases[i].key);
+		               "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{"
+		               "\"sysctl\":{"
+		               "\"%s\":\"1\"}}}",
+		               cases[i].key);
 		decode(text, &arena, &spec);
 		assert_string_equal(spec.linux.sysctl.v[0].key, cases[i].want);
 		assert_string_equal(spec.linux.sysctl.v[0].value, "1");
@@ -703,8 +750,10 @@ static void lists_unknown_properties(void **state)
 	struct oci_spec spec;
 
 	(void)state;
-	decode(CONFIG(",\"new\":1,\"linux\":{\"a b\":{},\"seccomp\":{\"defaultAction\":\"SCMP_ACT_LOG\","
-		      "\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_LOG\",\"note\":null}]}}"),
+	decode(CONFIG(",\"new\":1,\"linux\":{\"a "
+	              "b\":{},\"seccomp\":{\"defaultAction\":\"SCMP_ACT_LOG\","
+	              "\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_LOG\",\"note\":null}]"
+	              "}}"),
 	       &arena, &spec);
 	assert_int_equal(spec.ignored.n, 3);
 	assert_string_equal(spec.ignored.v[0], "new");
@@ -760,7 +809,7 @@ static void bounds_lists(void **state)
 		{ LINUX_OPEN "\"sysctl\":{", "\"net.%u\":\"\"", "}}}",
 		  "linux.sysctl: has 65537 members, at most 1024 are supported" },
 		{ CONFIG_OPEN "\"hooks\":{\"poststop\":[", "{\"path\":\"/\"}", "]}}",
-		  "hooks.poststop: has 65537 items, at most 1024 are supported" },
+		  "hooks.poststop: has 65537 items, at most 65536 are supported" },
 		{ PROCESS_OPEN "\"capabilities\":{\"ambient\":[", "\"CAP_%u\"", "]}}}",
 		  "process.capabilities.ambient: has 65537 items, at most 512 are supported" },
 	};
@@ -768,7 +817,7 @@ static void bounds_lists(void **state)
 	(void)state;
 	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
 		dj_auto_free char *text =
-			repeat(cases[i].before, cases[i].item, 65537, cases[i].after);
+		        repeat(cases[i].before, cases[i].item, 65537, cases[i].after);
 		struct donjon_error err = { 0 };
 		struct dj_arena arena = { 0 };
 		struct oci_spec spec;
@@ -831,7 +880,7 @@ static void names_line_and_column(void **state)
 static void reads_a_process_alone(void **state)
 {
 	static const char good[] = "{\"user\":{\"uid\":1,\"gid\":2},\"args\":[\"a\"],\"cwd\":\"/\","
-				   "\"capabilities\":{\"bounding\":[\"CAP_FOO\"]}}";
+	                           "\"capabilities\":{\"bounding\":[\"CAP_FOO\"]}}";
 	static const char bad[] = "{\"user\":{\"uid\":1},\"cwd\":\"/\"}";
 	struct donjon_error err = { 0 };
 	struct dj_arena arena = { 0 };
@@ -859,7 +908,7 @@ static void reads_resources_alone(void **state)
 	assert_int_equal(resources.pids_limit.v, 5);
 	assert_int_equal(oci_decode_resources(bad, strlen(bad), &arena, &resources, &err), -1);
 	assert_string_equal(err.text, "linux.resources.pids.limit: must be from -1 to "
-				      "9223372036854775807, is -2");
+	                              "9223372036854775807, is -2");
 	dj_arena_done(&arena);
 }
 
@@ -903,6 +952,105 @@ static void reads_what_engines_send(void **state)
 	assert_true(n >= 30);
 }
 
+/* ---- every value of real configurations replaced by every kind of value (T36) ---- */
+
+static size_t string_end(const char *text, size_t at)
+{
+	for (at++; text[at] != '"'; at++)
+		at += text[at] == '\\';
+	return at + 1;
+}
+
+/* One past the value that starts at `at`; the text is valid JSON. */
+static size_t value_end(const char *text, size_t at)
+{
+	size_t depth = 0;
+
+	do {
+		if (text[at] == '"') {
+			at = string_end(text, at);
+			continue;
+		}
+		depth += strchr("[{", text[at]) != NULL;
+		depth -= strchr("]}", text[at]) != NULL;
+		at += depth > 0 || strchr("]}", text[at]) ? 1 : strcspn(text + at, ",]} \t\r\n");
+	} while (depth > 0);
+	return at;
+}
+
+/* The next value, not a name, at or after `at`; 0: none. */
+static size_t next_value(const char *text, size_t at)
+{
+	for (; text[at]; at++) {
+		size_t end;
+
+		if (strchr(" \t\r\n,:]}", text[at]))
+			continue;
+		if (text[at] != '"')
+			return at;
+		end = string_end(text, at);
+		if (text[end + strspn(text + end, " \t\r\n")] != ':')
+			return at;
+		at = end;
+	}
+	return 0;
+}
+
+static void try_mutant(const char *text, size_t at, const char *with)
+{
+	static char mutant[1 << 16];
+	struct donjon_error err = { 0 };
+	struct dj_arena arena = { 0 };
+	struct oci_spec spec;
+
+	(void)snprintf(mutant, sizeof(mutant), "%.*s%s%s", (int)at, text, with,
+	               text + value_end(text, at));
+	if (oci_decode(mutant, strlen(mutant), &arena, &spec, &err) == 0)
+		(void)oci_validate(&spec, &err);
+	if (err.code != DONJON_OK) {
+		/* Valid JSON, so the message starts with a path. */
+		assert_int_equal(err.code, DONJON_E_CONFIG);
+		if (!strstr(err.text, ": ") || strstr(err.text, "JSON") == err.text)
+			fail_msg("%s", err.text);
+	}
+	dj_arena_done(&arena);
+}
+
+static size_t mutate(const char *name)
+{
+	static const char *const values[] = {
+		"null", "true", "-1", "4294967296", "\"\"", "[]", "{}"
+	};
+	static char text[1 << 15];
+	char path[4096];
+	size_t n = 0;
+
+	corpus_path(path, sizeof(path), name);
+	text[read_whole(path, text, sizeof(text) - 1)] = '\0';
+	assert_true(text[0] == '{');
+	for (size_t at = next_value(text, 1); at; at = next_value(text, at)) {
+		for (size_t i = 0; i < DJ_COUNT(values); i++)
+			try_mutant(text, at, values[i]);
+		n += DJ_COUNT(values);
+		/* Into objects and lists, past anything else. */
+		at = strchr("[{", text[at]) ? at + 1 : value_end(text, at);
+	}
+	return n;
+}
+
+static void survives_every_replacement(void **state)
+{
+	static const char *const names[] = { "config/docker-limits.json",
+		                             "config/podman-device.json",
+		                             "config/containerd-privileged.json" };
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < DJ_COUNT(names); i++)
+		n += mutate(names[i]);
+	assert_true(n > 10000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -927,6 +1075,7 @@ int main(void)
 		cmocka_unit_test(reads_a_process_alone),
 		cmocka_unit_test(reads_resources_alone),
 		cmocka_unit_test(reads_what_engines_send),
+		cmocka_unit_test(survives_every_replacement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

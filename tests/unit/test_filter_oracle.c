@@ -6,7 +6,10 @@
  *  - calls behind socketcall(2) and ipc(2) with argument rules (it compares the multiplexer's
  *    arguments, or nothing);
  *  - values beyond 32 bits on 32-bit architectures (it cuts them);
- *  - rules that contradict each other (it lets the first one without arguments win).
+ *  - rules that contradict each other (it lets the first one without arguments win);
+ *  - several rules for one call other than by EQ on one argument (its merged tree lets conditions
+ *    of one rule stand for another's: a3 >= 0x100000001 and a3 <= 0x7fffffff together also match
+ *    0x80000000).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -248,28 +251,29 @@ static uint64_t random_value(uint64_t *seed, uint32_t arch)
 	return arch & __AUDIT_ARCH_64BIT ? value : (uint32_t)value;
 }
 
-static void random_args(uint64_t *seed, struct dj_arena *arena, uint32_t arch,
+/* Conditions on N neighbouring arguments, one each. */
+static void random_args(uint64_t *seed, struct dj_arena *arena, uint32_t arch, uint32_t first, size_t n,
 			struct oci_seccomp_rule *rule)
 {
-	uint32_t first = next_random(seed) % 6;
-
 	rule->args.v = dj_arena_array(arena, 3, sizeof(*rule->args.v));
-	rule->args.n = next_random(seed) % 4;
-	for (size_t i = 0; i < rule->args.n; i++)
+	rule->args.n = n;
+	for (size_t i = 0; i < n; i++)
 		rule->args.v[i] = (struct oci_seccomp_arg){
-			.index = (first + (uint32_t)i) % 6, /* one condition per argument */
+			.index = (first + (uint32_t)i) % 6,
 			.value = random_value(seed, arch),
 			.value_two = random_value(seed, arch),
 			.op = (enum oci_seccomp_op)(next_random(seed) % OCI_OP_COUNT),
 		};
 }
 
-/* One call, one action, up to three rules: none of them contradict each other. */
+/* For one call and with one action: a rule with up to three conditions, or up to three rules that
+ * name a value each. */
 static void random_rules(uint64_t *seed, uint32_t arch, const char *name, struct dj_arena *arena,
 			 struct oci_seccomp *out)
 {
 	enum oci_seccomp_action action = (enum oci_seccomp_action)(next_random(seed) % OCI_ACT_COUNT);
 	uint32_t data = 2 + next_random(seed) % 100; /* 1 would equal the default */
+	uint32_t index = next_random(seed) % 6;
 	size_t n = 1 + next_random(seed) % 3;
 
 	for (size_t i = 0; i < n; i++) {
@@ -280,7 +284,9 @@ static void random_rules(uint64_t *seed, uint32_t arch, const char *name, struct
 		rule->action = action;
 		rule->errno_ret.set = true;
 		rule->errno_ret.v = data;
-		random_args(seed, arena, arch, rule);
+		random_args(seed, arena, arch, index, n > 1 ? 1 : next_random(seed) % 4, rule);
+		if (n > 1)
+			rule->args.v[0].op = OCI_OP_EQ;
 	}
 }
 
@@ -303,7 +309,7 @@ static void random_profile(uint64_t *seed, uint32_t arch, struct dj_arena *arena
 static void test_random_profiles(void **state)
 {
 	static const uint32_t archs[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64,
-					  AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, AUDIT_ARCH_PPC64LE };
+					  AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64 };
 	uint64_t seed = 20261122;
 
 	(void)state;

@@ -124,9 +124,10 @@ static void knows_every_option(void **state)
 
 static void knows_no_other(void **state)
 {
-	static const char *const data[] = { "",	      "mode=755", "size=65536k", "RO",
-					    "ro ",    "newinstance", "gid=5",	 "idmap=uids=0-1-10",
-					    "context=x" };
+	static const char *const data[] = {
+		"",      "mode=755",          "size=65536k", "RO", "ro ", "newinstance",
+		"gid=5", "idmap=uids=0-1-10", "context=x"
+	};
 	size_t n;
 
 	(void)state;

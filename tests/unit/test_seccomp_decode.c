@@ -16,7 +16,7 @@
 enum { CHOWN = 1 << 0, SYS_ADMIN = 1 << 21 };
 
 static void read_profile(const char *text, uint64_t capabilities, struct dj_arena *arena,
-			 struct oci_seccomp *out)
+                         struct oci_seccomp *out)
 {
 	struct donjon_error err = { 0 };
 
@@ -30,15 +30,17 @@ static void reads_the_specifications_form(void **state)
 	struct oci_seccomp s;
 
 	(void)state;
-	read_profile("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,\"architectures\":["
-		     "\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X32\",\"SCMP_ARCH_AARCH64\"],\"flags\":["
-		     "\"SECCOMP_FILTER_FLAG_LOG\",\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"],\"syscalls\":["
-		     "{\"names\":[\"clone\",\"future_call\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
-		     "{\"index\":0,\"value\":18446744073709551615,\"valueTwo\":9223372036854775808,"
-		     "\"op\":\"SCMP_CMP_MASKED_EQ\"},{\"index\":5,\"value\":0,\"op\":\"SCMP_CMP_NE\"}]},"
-		     "{\"names\":[\"kexec_load\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"}],"
-		     "\"listenerPath\":\"/s\",\"listenerMetadata\":\"m\"}",
-		     0, &arena, &s);
+	read_profile(
+	        "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,\"architectures\":["
+	        "\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X32\",\"SCMP_ARCH_AARCH64\"],\"flags\":["
+	        "\"SECCOMP_FILTER_FLAG_LOG\",\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"],"
+	        "\"syscalls\":["
+	        "{\"names\":[\"clone\",\"future_call\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	        "{\"index\":0,\"value\":18446744073709551615,\"valueTwo\":9223372036854775808,"
+	        "\"op\":\"SCMP_CMP_MASKED_EQ\"},{\"index\":5,\"value\":0,\"op\":\"SCMP_CMP_NE\"}]},"
+	        "{\"names\":[\"kexec_load\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"}],"
+	        "\"listenerPath\":\"/s\",\"listenerMetadata\":\"m\"}",
+	        0, &arena, &s);
 	assert_true(s.set && s.flags_set && s.default_errno.set);
 	assert_int_equal(s.default_action, OCI_ACT_ERRNO);
 	assert_int_equal(s.default_errno.v, 38);
@@ -71,7 +73,8 @@ static void tells_empty_flags_from_absent_ones(void **state)
 		{ SECCOMP(""), false, 0 },
 		{ SECCOMP(",\"flags\":null"), false, 0 },
 		{ SECCOMP(",\"flags\":[]"), true, 0 },
-		{ SECCOMP(",\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\",\"SECCOMP_FILTER_FLAG_SPEC_ALLOW\"]"),
+		{ SECCOMP(",\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\",\"SECCOMP_FILTER_FLAG_SPEC_"
+		          "ALLOW\"]"),
 		  true, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW },
 	};
 
@@ -81,8 +84,8 @@ static void tells_empty_flags_from_absent_ones(void **state)
 		struct dj_arena arena = { 0 };
 		struct oci_spec spec;
 
-		assert_int_equal(oci_decode(cases[i].text, strlen(cases[i].text), &arena, &spec, &err),
-				 0);
+		assert_int_equal(
+		        oci_decode(cases[i].text, strlen(cases[i].text), &arena, &spec, &err), 0);
 		assert_int_equal(spec.linux.seccomp.flags_set, cases[i].set);
 		assert_int_equal(spec.linux.seccomp.flags, cases[i].flags);
 		dj_arena_done(&arena);
@@ -92,9 +95,9 @@ static void tells_empty_flags_from_absent_ones(void **state)
 /* ---- words ---- */
 
 #define PROFILE(action, op, arch)                                                                  \
-	"{\"defaultAction\":\"" action "\",\"architectures\":[\"" arch "\"],\"syscalls\":[{"          \
-	"\"names\":[\"a\"],\"action\":\"" action "\",\"args\":[{\"index\":0,\"value\":0,\"op\":\"" op   \
-	"\"}]}]}"
+	"{\"defaultAction\":\"" action "\",\"architectures\":[\"" arch "\"],\"syscalls\":[{"       \
+	"\"names\":[\"a\"],\"action\":\"" action                                                   \
+	"\",\"args\":[{\"index\":0,\"value\":0,\"op\":\"" op "\"}]}]}"
 
 static void reads_actions(void **state)
 {
@@ -102,10 +105,14 @@ static void reads_actions(void **state)
 		const char *name;
 		enum oci_seccomp_action action;
 	} cases[] = {
-		{ "KILL", OCI_ACT_KILL_THREAD }, { "KILL_THREAD", OCI_ACT_KILL_THREAD },
-		{ "KILL_PROCESS", OCI_ACT_KILL_PROCESS }, { "TRAP", OCI_ACT_TRAP },
-		{ "ERRNO", OCI_ACT_ERRNO },	{ "TRACE", OCI_ACT_TRACE },
-		{ "ALLOW", OCI_ACT_ALLOW },	{ "LOG", OCI_ACT_LOG },
+		{ "KILL", OCI_ACT_KILL_THREAD },
+		{ "KILL_THREAD", OCI_ACT_KILL_THREAD },
+		{ "KILL_PROCESS", OCI_ACT_KILL_PROCESS },
+		{ "TRAP", OCI_ACT_TRAP },
+		{ "ERRNO", OCI_ACT_ERRNO },
+		{ "TRACE", OCI_ACT_TRACE },
+		{ "ALLOW", OCI_ACT_ALLOW },
+		{ "LOG", OCI_ACT_LOG },
 		{ "NOTIFY", OCI_ACT_NOTIFY },
 	};
 	char text[512];
@@ -115,9 +122,11 @@ static void reads_actions(void **state)
 		struct dj_arena arena = { 0 };
 		struct oci_seccomp s;
 
-		(void)snprintf(text, sizeof(text),
-			       "{\"defaultAction\":\"SCMP_ACT_%s\",\"syscalls\":[{\"names\":[\"a\"],"
-			       "\"action\":\"SCMP_ACT_%s\"}]}", cases[i].name, cases[i].name);
+		(void)snprintf(
+		        text, sizeof(text),
+		        "{\"defaultAction\":\"SCMP_ACT_%s\",\"syscalls\":[{\"names\":[\"a\"],"
+		        "\"action\":\"SCMP_ACT_%s\"}]}",
+		        cases[i].name, cases[i].name);
 		read_profile(text, 0, &arena, &s);
 		assert_int_equal(s.default_action, cases[i].action);
 		assert_int_equal(s.rules.v[0].action, cases[i].action);
@@ -131,8 +140,13 @@ static void reads_operators(void **state)
 		const char *name;
 		enum oci_seccomp_op op;
 	} cases[] = {
-		{ "NE", OCI_OP_NE }, { "LT", OCI_OP_LT }, { "LE", OCI_OP_LE }, { "EQ", OCI_OP_EQ },
-		{ "GE", OCI_OP_GE }, { "GT", OCI_OP_GT }, { "MASKED_EQ", OCI_OP_MASKED_EQ },
+		{ "NE", OCI_OP_NE },
+		{ "LT", OCI_OP_LT },
+		{ "LE", OCI_OP_LE },
+		{ "EQ", OCI_OP_EQ },
+		{ "GE", OCI_OP_GE },
+		{ "GT", OCI_OP_GT },
+		{ "MASKED_EQ", OCI_OP_MASKED_EQ },
 	};
 	char text[512];
 
@@ -141,8 +155,9 @@ static void reads_operators(void **state)
 		struct dj_arena arena = { 0 };
 		struct oci_seccomp s;
 
-		(void)snprintf(text, sizeof(text), PROFILE("SCMP_ACT_LOG", "SCMP_CMP_%s", "SCMP_ARCH_X86"),
-			       cases[i].name);
+		(void)snprintf(text, sizeof(text),
+		               PROFILE("SCMP_ACT_LOG", "SCMP_CMP_%s", "SCMP_ARCH_X86"),
+		               cases[i].name);
 		read_profile(text, 0, &arena, &s);
 		assert_int_equal(s.rules.v[0].args.v[0].op, cases[i].op);
 		dj_arena_done(&arena);
@@ -187,8 +202,9 @@ static void reads_architectures(void **state)
 		struct dj_arena arena = { 0 };
 		struct oci_seccomp s;
 
-		(void)snprintf(text, sizeof(text), PROFILE("SCMP_ACT_LOG", "SCMP_CMP_EQ", "SCMP_ARCH_%s"),
-			       cases[i].name);
+		(void)snprintf(text, sizeof(text),
+		               PROFILE("SCMP_ACT_LOG", "SCMP_CMP_EQ", "SCMP_ARCH_%s"),
+		               cases[i].name);
 		read_profile(text, 0, &arena, &s);
 		assert_int_equal(s.architectures.v[0], cases[i].arch);
 		dj_arena_done(&arena);
@@ -203,11 +219,13 @@ static void resolves_names_of_errnos(void **state)
 	struct oci_seccomp s;
 
 	(void)state;
-	read_profile("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrno\":\"ENOSYS\","
-		     "\"defaultErrnoRet\":1,\"syscalls\":[{\"names\":[\"bdflush\"],\"name\":\"old\","
-		     "\"action\":\"SCMP_ACT_ERRNO\",\"errno\":\"EPERM\",\"errnoRet\":38,\"comment\":\"x\"},"
-		     "{\"names\":[\"b\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":7,\"errno\":\"\"}]}",
-		     0, &arena, &s);
+	read_profile(
+	        "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrno\":\"ENOSYS\","
+	        "\"defaultErrnoRet\":1,\"syscalls\":[{\"names\":[\"bdflush\"],\"name\":\"old\","
+	        "\"action\":\"SCMP_ACT_ERRNO\",\"errno\":\"EPERM\",\"errnoRet\":38,\"comment\":"
+	        "\"x\"},"
+	        "{\"names\":[\"b\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":7,\"errno\":\"\"}]}",
+	        0, &arena, &s);
 	assert_true(s.default_errno.set);
 	assert_int_equal(s.default_errno.v, ENOSYS);
 	assert_int_equal(s.rules.v[0].errno_ret.v, EPERM);
@@ -220,12 +238,12 @@ static void resolves_names_of_errnos(void **state)
 
 /* Which rule a condition leaves; NATIVE is this machine's name. */
 #if defined(__x86_64__)
-#define NATIVE "\"amd64\""
-#define NATIVE_ARCH "SCMP_ARCH_X86_64"
+#define NATIVE       "\"amd64\""
+#define NATIVE_ARCH  "SCMP_ARCH_X86_64"
 #define NATIVE_AUDIT AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
-#define NATIVE "\"arm64\""
-#define NATIVE_ARCH "SCMP_ARCH_AARCH64"
+#define NATIVE       "\"arm64\""
+#define NATIVE_ARCH  "SCMP_ARCH_AARCH64"
 #define NATIVE_AUDIT AUDIT_ARCH_AARCH64
 #endif
 
@@ -265,11 +283,12 @@ static void decides_conditions(void **state)
 		struct dj_arena arena = { 0 };
 		struct oci_seccomp s;
 
-		(void)snprintf(text, sizeof(text),
-			       "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"a\"],"
-			       "\"action\":\"SCMP_ACT_ALLOW\",\"includes\":%s,\"excludes\":%s},"
-			       "{\"names\":[\"b\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",
-			       cases[i].includes, cases[i].excludes);
+		(void)snprintf(
+		        text, sizeof(text),
+		        "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"a\"],"
+		        "\"action\":\"SCMP_ACT_ALLOW\",\"includes\":%s,\"excludes\":%s},"
+		        "{\"names\":[\"b\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",
+		        cases[i].includes, cases[i].excludes);
 		read_profile(text, cases[i].capabilities, &arena, &s);
 		if (s.rules.n != (cases[i].applies ? 2 : 1))
 			fail_msg("%s", text);
@@ -285,9 +304,10 @@ static void picks_the_native_architecture(void **state)
 
 	(void)state;
 	read_profile("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":"
-		     "\"SCMP_ARCH_S390X\",\"subArchitectures\":[\"SCMP_ARCH_S390\"]},{\"architecture\":\""
-		     NATIVE_ARCH "\",\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]}]}",
-		     0, &arena, &s);
+	             "\"SCMP_ARCH_S390X\",\"subArchitectures\":[\"SCMP_ARCH_S390\"]},{"
+	             "\"architecture\":\"" NATIVE_ARCH
+	             "\",\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]}]}",
+	             0, &arena, &s);
 	assert_int_equal(s.architectures.n, 3);
 	assert_int_equal(s.architectures.v[0], NATIVE_AUDIT);
 	assert_int_equal(s.architectures.v[1], AUDIT_ARCH_I386);
@@ -302,16 +322,20 @@ static void refuses(void **state)
 	static const struct refused refused[] = {
 		{ "[]", "must be an object, is a list" },
 		{ "{}", "defaultAction: missing" },
-		{ "{\"defaultAction\":\"ALLOW\"}", "defaultAction: unknown seccomp action \"ALLOW\"" },
-		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{}]}", "syscalls[0].action: missing" },
+		{ "{\"defaultAction\":\"ALLOW\"}",
+		  "defaultAction: unknown seccomp action \"ALLOW\"" },
+		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{}]}",
+		  "syscalls[0].action: missing" },
 		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"DefaultErrno\":\"EPERM\"}",
 		  "DefaultErrno: unknown property, \"defaultErrno\" is meant" },
 		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"defaultErrno\":\"EFOO\"}",
 		  "defaultErrno: unknown errno \"EFOO\"" },
 		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{\"name\":\"a\",\"action\":"
-		  "\"SCMP_ACT_LOG\"},{\"name\":\"b\",\"action\":\"SCMP_ACT_ERRNO\",\"errno\":\"x\"}]}",
+		  "\"SCMP_ACT_LOG\"},{\"name\":\"b\",\"action\":\"SCMP_ACT_ERRNO\",\"errno\":\"x\"}"
+		  "]}",
 		  "syscalls[1].errno: unknown errno \"x\"" },
-		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"architectures\":[\"SCMP_ARCH_X86\"],\"archMap\":["
+		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"architectures\":[\"SCMP_ARCH_X86\"],"
+		  "\"archMap\":["
 		  "{\"architecture\":\"SCMP_ARCH_X86\"}]}",
 		  "archMap: architectures are given, too" },
 		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"archMap\":[{\"architecture\":\"X\"}]}",
@@ -327,7 +351,8 @@ static void refuses(void **state)
 		struct dj_arena arena = { 0 };
 		struct oci_seccomp s;
 
-		if (oci_decode_seccomp(refused[i].text, strlen(refused[i].text), 0, &arena, &s, &err) == 0)
+		if (oci_decode_seccomp(refused[i].text, strlen(refused[i].text), 0, &arena, &s,
+		                       &err) == 0)
 			fail_msg("accepted: %s", refused[i].text);
 		assert_int_equal(err.code, DONJON_E_CONFIG);
 		assert_string_equal(err.text, refused[i].message);

@@ -8,31 +8,31 @@
 #include "base/cleanup.h"
 #include "oci.h"
 
-#define NS(types) "\"namespaces\":[" types "]"
-#define USERNS NS("{\"type\":\"user\"}")
-#define MAP(c, h, s) "{\"containerID\":" #c ",\"hostID\":" #h ",\"size\":" #s "}"
-#define MAPS(uids, gids) ",\"uidMappings\":[" uids "],\"gidMappings\":[" gids "]"
+#define NS(types)             "\"namespaces\":[" types "]"
+#define USERNS                NS("{\"type\":\"user\"}")
+#define MAP(c, h, s)          "{\"containerID\":" #c ",\"hostID\":" #h ",\"size\":" #s "}"
+#define MAPS(uids, gids)      ",\"uidMappings\":[" uids "],\"gidMappings\":[" gids "]"
 #define WITH_MAPS(uids, gids) LINUX(USERNS MAPS(uids, gids))
 #define IDS(uid, gid, groups, maps)                                                                \
-	CONFIG(",\"process\":{\"user\":{\"uid\":" #uid ",\"gid\":" #gid                             \
-	       ",\"additionalGids\":[" groups "]},\"args\":[\"a\"],\"cwd\":\"/\"},\"linux\":{"       \
-	       USERNS maps "}")
+	CONFIG(",\"process\":{\"user\":{\"uid\":" #uid ",\"gid\":" #gid                            \
+	       ",\"additionalGids\":[" groups                                                      \
+	       "]},\"args\":[\"a\"],\"cwd\":\"/\"},\"linux\":{" USERNS maps "}")
 #define TEN_MAPS MAPS(MAP(0, 1000, 10), MAP(0, 1000, 10))
 #define RULE(more)                                                                                 \
 	SECCOMP(",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\"}," more "]")
 #define SYSCTL(ns, key, value) LINUX(NS(ns) ",\"sysctl\":{\"" key "\":\"" value "\"}")
-#define NET "{\"type\":\"network\"}"
-#define IPC "{\"type\":\"ipc\"}"
-#define HOOK(more) CONFIG(",\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"},{" more "}]}")
+#define NET                    "{\"type\":\"network\"}"
+#define IPC                    "{\"type\":\"ipc\"}"
+#define HOOK(more)             CONFIG(",\"hooks\":{\"createRuntime\":[{\"path\":\"/a\"},{" more "}]}")
 
 #define MAPS_REFUSED                                                                               \
 	"must be at most 340 ranges, none empty, none beyond 4294967295, none overlapping another"
-#define ABSOLUTE "must be an absolute path of at most 4095 bytes"
-#define LINE "must be one line of at most 4095 bytes"
-#define UNMAPPED "is not mapped in the user namespace"
+#define ABSOLUTE  "must be an absolute path of at most 4095 bytes"
+#define LINE      "must be one line of at most 4095 bytes"
+#define UNMAPPED  "is not mapped in the user namespace"
 #define INTERFACE "must be the name of a network interface"
-#define HOSTS "belongs to a namespace that the container shares with the host"
-#define NO_NAME "is no name of a sysctl"
+#define HOSTS     "belongs to a namespace that the container shares with the host"
+#define NO_NAME   "is no name of a sysctl"
 
 static const struct refused refused[] = {
 	/* top level */
@@ -42,8 +42,9 @@ static const struct refused refused[] = {
 	{ CONFIG(",\"domainname\":\"d\""), "domainname: needs a uts namespace" },
 	{ CONFIG(",\"hostname\":\"h\\nx\",\"linux\":{\"namespaces\":[{\"type\":\"uts\"}]}"),
 	  "hostname: must be one line of at most 64 bytes" },
-	{ CONFIG(",\"hostname\":\"0123456789012345678901234567890123456789012345678901234567890123x\","
-		 "\"linux\":{\"namespaces\":[{\"type\":\"uts\"}]}"),
+	{ CONFIG(",\"hostname\":"
+	         "\"0123456789012345678901234567890123456789012345678901234567890123x\","
+	         "\"linux\":{\"namespaces\":[{\"type\":\"uts\"}]}"),
 	  "hostname: must be one line of at most 64 bytes" },
 
 	/* mounts */
@@ -72,10 +73,10 @@ static const struct refused refused[] = {
 	{ PROCESS(",\"env\":[\"=b\"]"), "process.env[0]: must be NAME=VALUE" },
 	{ PROCESS(",\"env\":[\"\"]"), "process.env[0]: must be NAME=VALUE" },
 	{ PROCESS(",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1},"
-		  "{\"type\":\"RLIMIT_AS\",\"soft\":2,\"hard\":1}]"),
+	          "{\"type\":\"RLIMIT_AS\",\"soft\":2,\"hard\":1}]"),
 	  "process.rlimits[1].soft: must not be greater than the hard limit" },
 	{ PROCESS(",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1},"
-		  "{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}]"),
+	          "{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}]"),
 	  "process.rlimits: lists a resource limit twice" },
 	{ PROCESS(",\"apparmorProfile\":\"a\\nb\""), "process.apparmorProfile: " LINE },
 	{ PROCESS(",\"selinuxLabel\":\"a\\u001bb\""), "process.selinuxLabel: " LINE },
@@ -116,7 +117,8 @@ static const struct refused refused[] = {
 	{ HOOK("\"path\":\"\""), "hooks.createRuntime[1].path: " ABSOLUTE },
 	{ HOOK("\"path\":\"/b\",\"env\":[\"A=1\",\"B\"]"),
 	  "hooks.createRuntime[1].env: must be a list of NAME=VALUE" },
-	{ CONFIG(",\"hooks\":{\"poststop\":[{\"path\":\"b\"}]}"), "hooks.poststop[0].path: " ABSOLUTE },
+	{ CONFIG(",\"hooks\":{\"poststop\":[{\"path\":\"b\"}]}"),
+	  "hooks.poststop[0].path: " ABSOLUTE },
 
 	/* linux */
 	{ LINUX(NS("{\"type\":\"uts\",\"path\":\"x\"}")), "linux.namespaces[uts].path: " ABSOLUTE },
@@ -124,16 +126,20 @@ static const struct refused refused[] = {
 	  "linux.namespaces[time].path: " ABSOLUTE },
 	{ LINUX("\"timeOffsets\":{\"monotonic\":{\"secs\":1}}"),
 	  "linux.timeOffsets: needs a time namespace without path" },
-	{ LINUX(NS("{\"type\":\"time\",\"path\":\"/x\"}") ",\"timeOffsets\":{\"boottime\":{\"secs\":1}}"),
+	{ LINUX(NS("{\"type\":\"time\",\"path\":\"/x\"}") ",\"timeOffsets\":{\"boottime\":{"
+	                                                  "\"secs\":1}}"),
 	  "linux.timeOffsets: needs a time namespace without path" },
-	{ LINUX("\"maskedPaths\":[\"/proc/kcore\"]"), "linux.maskedPaths: needs a mount namespace" },
-	{ LINUX("\"readonlyPaths\":[\"/proc/sys\"]"), "linux.readonlyPaths: needs a mount namespace" },
+	{ LINUX("\"maskedPaths\":[\"/proc/kcore\"]"),
+	  "linux.maskedPaths: needs a mount namespace" },
+	{ LINUX("\"readonlyPaths\":[\"/proc/sys\"]"),
+	  "linux.readonlyPaths: needs a mount namespace" },
 	{ LINUX(NS("{\"type\":\"mount\"}") ",\"maskedPaths\":[\"/a\",\"b\"]"),
 	  "linux.maskedPaths[1]: " ABSOLUTE },
 	{ LINUX(NS("{\"type\":\"mount\"}") ",\"readonlyPaths\":[\"\"]"),
 	  "linux.readonlyPaths[0]: " ABSOLUTE },
 	{ LINUX("\"netDevices\":{\"eth0\":{}}"), "linux.netDevices: needs a network namespace" },
-	{ LINUX(NS(NET) ",\"netDevices\":{\"eth/0\":{}}"), "linux.netDevices[\"eth/0\"]: " INTERFACE },
+	{ LINUX(NS(NET) ",\"netDevices\":{\"eth/0\":{}}"),
+	  "linux.netDevices[\"eth/0\"]: " INTERFACE },
 	{ LINUX(NS(NET) ",\"netDevices\":{\"0123456789abcdef\":{}}"),
 	  "linux.netDevices[\"0123456789abcdef\"]: " INTERFACE },
 	{ LINUX(NS(NET) ",\"netDevices\":{\"eth0\":{\"name\":\"..\"}}"),
@@ -146,7 +152,7 @@ static const struct refused refused[] = {
 	{ LINUX("\"devices\":[{\"type\":\"c\",\"path\":\"/dev/x\",\"major\":1}]"),
 	  "linux.devices[0]: needs major and minor" },
 	{ LINUX("\"devices\":[{\"type\":\"p\",\"path\":\"/x\"},{\"type\":\"b\",\"path\":\"/x\","
-		"\"minor\":0}]"),
+	        "\"minor\":0}]"),
 	  "linux.devices[1]: needs major and minor" },
 
 	/* cgroupsPath (T46) */
@@ -170,7 +176,8 @@ static const struct refused refused[] = {
 	  "linux.sysctl[\"vm.swappiness\"]: belongs to the host, not to a namespace" },
 	{ SYSCTL(NET "," IPC, "kernel.msgmax2", "1"),
 	  "linux.sysctl[\"kernel.msgmax2\"]: belongs to the host, not to a namespace" },
-	{ SYSCTL(NET, "net", "1"), "linux.sysctl[\"net\"]: belongs to the host, not to a namespace" },
+	{ SYSCTL(NET, "net", "1"),
+	  "linux.sysctl[\"net\"]: belongs to the host, not to a namespace" },
 	{ SYSCTL(NET, "net.", "1"), "linux.sysctl[\"net.\"]: " NO_NAME },
 	{ SYSCTL(NET, ".net.x", "1"), "linux.sysctl[\".net.x\"]: " NO_NAME },
 	{ SYSCTL(NET, "net..x", "1"), "linux.sysctl[\"net..x\"]: " NO_NAME },
@@ -184,7 +191,8 @@ static const struct refused refused[] = {
 	  "linux.sysctl[\"net.a\"]: is listed twice, with '.' and with '/'" },
 
 	/* resources (T45) */
-	{ RESOURCES("\"devices\":[{\"access\":\"r\"},{\"type\":\"a\",\"major\":8,\"access\":\"r\"}]"),
+	{ RESOURCES(
+	          "\"devices\":[{\"access\":\"r\"},{\"type\":\"a\",\"major\":8,\"access\":\"r\"}]"),
 	  "linux.resources.devices[1]: type a takes no major and minor" },
 	{ RESOURCES("\"memory\":{\"swap\":5}"),
 	  "linux.resources.memory.swap: must be at least memory.limit, which it includes" },
@@ -194,7 +202,8 @@ static const struct refused refused[] = {
 	  "linux.resources.memory.swap: must be at least memory.limit, which it includes" },
 	{ RESOURCES("\"cpu\":{\"cpus\":\"0\\n1\"}"),
 	  "linux.resources.cpu.cpus: must be a list like 0-3,7" },
-	{ RESOURCES("\"cpu\":{\"mems\":\"x\"}"), "linux.resources.cpu.mems: must be a list like 0-3,7" },
+	{ RESOURCES("\"cpu\":{\"mems\":\"x\"}"),
+	  "linux.resources.cpu.mems: must be a list like 0-3,7" },
 	{ RESOURCES("\"cpu\":{\"burst\":5}"),
 	  "linux.resources.cpu.burst: must not be greater than the quota" },
 	{ RESOURCES("\"cpu\":{\"quota\":4,\"burst\":5}"),
@@ -219,9 +228,11 @@ static const struct refused refused[] = {
 	  "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be the default" },
 	{ LINUX("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultErrnoRet\":1}"),
 	  "linux.seccomp.defaultErrnoRet: the default action returns no errno" },
-	{ SECCOMP(",\"defaultErrnoRet\":4096"), "linux.seccomp.defaultErrnoRet: must be from 0 to 4095" },
+	{ SECCOMP(",\"defaultErrnoRet\":4096"),
+	  "linux.seccomp.defaultErrnoRet: must be from 0 to 4095" },
 	{ SECCOMP(",\"listenerPath\":\"@abstract\""), "linux.seccomp.listenerPath: " ABSOLUTE },
-	{ SECCOMP(",\"listenerMetadata\":\"x\""), "linux.seccomp.listenerMetadata: needs listenerPath" },
+	{ SECCOMP(",\"listenerMetadata\":\"x\""),
+	  "linux.seccomp.listenerMetadata: needs listenerPath" },
 	{ RULE("{\"names\":[\"a\"],\"action\":\"SCMP_ACT_NOTIFY\"}"),
 	  "linux.seccomp.listenerPath: missing: SCMP_ACT_NOTIFY needs it" },
 	{ RULE("{\"names\":[],\"action\":\"SCMP_ACT_LOG\"}"),
@@ -266,16 +277,17 @@ static const char *const accepted[] = {
 	CONFIG(""),
 	CONFIG(",\"hostname\":\"0123456789012345678901234567890123456789012345678901234567890123\","
 	       "\"linux\":{\"namespaces\":[{\"type\":\"uts\"}]}"),
-	CONFIG(",\"hostname\":\"h\",\"domainname\":\"d\",\"linux\":{\"namespaces\":[{\"type\":\"uts\","
+	CONFIG(",\"hostname\":\"h\",\"domainname\":\"d\",\"linux\":{\"namespaces\":[{\"type\":"
+	       "\"uts\","
 	       "\"path\":\"/proc/1/ns/uts\"}]}"),
-	MOUNT(",\"options\":[\"idmap\"],\"uidMappings\":[" MAP(0, 0, 1) "],\"gidMappings\":[" MAP(0, 0, 1)
-	      "]"),
-	CONFIG(",\"mounts\":[{\"destination\":\"relative\",\"options\":[\"idmap\"]}],\"linux\":{" USERNS
-	       MAPS(MAP(0, 1, 1), MAP(0, 1, 1)) "}"),
+	MOUNT(",\"options\":[\"idmap\"],\"uidMappings\":[" MAP(0, 0, 1) "],\"gidMappings\":[" MAP(
+	        0, 0, 1) "]"),
+	CONFIG(",\"mounts\":[{\"destination\":\"relative\",\"options\":[\"idmap\"]}],\"linux\":"
+	       "{" USERNS MAPS(MAP(0, 1, 1), MAP(0, 1, 1)) "}"),
 	CONFIG(",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"\"],\"cwd\":\"/\"}"),
 	PROCESS(",\"env\":[\"A=\",\"B==\",\"C=\\n\"]"),
 	PROCESS(",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":18446744073709551615,"
-		"\"hard\":18446744073709551615}]"),
+	        "\"hard\":18446744073709551615}]"),
 	PROCESS(",\"scheduler\":{\"policy\":\"SCHED_FIFO\",\"priority\":99}"),
 	PROCESS(",\"scheduler\":{\"policy\":\"SCHED_DEADLINE\",\"runtime\":1,\"deadline\":2}"),
 	IDS(9, 9, "0,9", TEN_MAPS),
@@ -292,11 +304,13 @@ static const char *const accepted[] = {
 	LINUX("\"cgroupsPath\":\"user.slice:libpod:0123\""),
 	SYSCTL(NET, "net.ipv4.ping_group_range", "0\\t0"),
 	SYSCTL(NET, "net/ipv4/conf/eth0.1/forwarding", "1"),
-	SYSCTL("{\"type\":\"network\",\"path\":\"/n\"}", "net.ipv4.ip_unprivileged_port_start", "0"),
+	SYSCTL("{\"type\":\"network\",\"path\":\"/n\"}", "net.ipv4.ip_unprivileged_port_start",
+	       "0"),
 	SYSCTL(IPC, "kernel.shm_rmid_forced", "1"),
 	SYSCTL(IPC, "fs.mqueue.queues_max", "1"),
 	SYSCTL("{\"type\":\"uts\"}", "kernel.domainname", "x"),
-	LINUX(USERNS MAPS(MAP(0, 0, 1), MAP(0, 0, 1)) ",\"sysctl\":{\"user.max_user_namespaces\":\"0\"}"),
+	LINUX(USERNS MAPS(MAP(0, 0, 1),
+	                  MAP(0, 0, 1)) ",\"sysctl\":{\"user.max_user_namespaces\":\"0\"}"),
 	RESOURCES("\"memory\":{\"limit\":5,\"swap\":5}"),
 	RESOURCES("\"memory\":{\"limit\":5,\"swap\":-1}"),
 	RESOURCES("\"memory\":{\"swap\":-1}"),
@@ -304,8 +318,9 @@ static const char *const accepted[] = {
 	RESOURCES("\"unified\":{\"memory.high\":\"1\\n2\"}"),
 	RESOURCES("\"devices\":[{\"type\":\"c\",\"major\":-1,\"minor\":-1,\"access\":\"m\"}]"),
 	LINUX("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_TRACE\",\"defaultErrnoRet\":65535}"),
-	SECCOMP(",\"listenerPath\":\"/s\",\"listenerMetadata\":\"x\",\"syscalls\":[{\"names\":[\"write\"],"
-		"\"action\":\"SCMP_ACT_NOTIFY\"}]"),
+	SECCOMP(",\"listenerPath\":\"/"
+	        "s\",\"listenerMetadata\":\"x\",\"syscalls\":[{\"names\":[\"write\"],"
+	        "\"action\":\"SCMP_ACT_NOTIFY\"}]"),
 	RULE("{\"names\":[\"no_such_call\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":4095}"),
 };
 
@@ -326,12 +341,16 @@ static void checks_page_sizes(void **state)
 		const char *size;
 		bool valid;
 	} cases[] = {
-		{ "2MB", true },     { "1GB", true },	 { "64KB", true },     { "1048576KB", true },
-		{ "", false },	     { "MB", false },	 { "0MB", false },     { "02MB", false },
-		{ "2mb", false },    { "2M", false },	 { "2 MB", false },    { "2MB ", false },
-		{ "../2MB", false }, { "2MB/x", false }, { "-2MB", false },    { "2MB\\n", false },
-		{ "2TB", false },    { "2.5MB", false }, { "1KBMB", false },
-		{ "99999999999999999999MB", false },
+		{ "2MB", true },     { "1GB", true },
+		{ "64KB", true },    { "1048576KB", true },
+		{ "", false },       { "MB", false },
+		{ "0MB", false },    { "02MB", false },
+		{ "2mb", false },    { "2M", false },
+		{ "2 MB", false },   { "2MB ", false },
+		{ "../2MB", false }, { "2MB/x", false },
+		{ "-2MB", false },   { "2MB\\n", false },
+		{ "2TB", false },    { "2.5MB", false },
+		{ "1KBMB", false },  { "99999999999999999999MB", false },
 	};
 	char text[512];
 
@@ -340,12 +359,14 @@ static void checks_page_sizes(void **state)
 		struct donjon_error err = { 0 };
 
 		(void)snprintf(text, sizeof(text),
-			       "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"resources\":{"
-			       "\"hugepageLimits\":[{\"pageSize\":\"%s\",\"limit\":1}]}}}", cases[i].size);
+		               "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{"
+		               "\"resources\":{"
+		               "\"hugepageLimits\":[{\"pageSize\":\"%s\",\"limit\":1}]}}}",
+		               cases[i].size);
 		assert_int_equal(validate(text, &err), cases[i].valid ? 0 : -1);
 		if (!cases[i].valid)
 			assert_string_equal(err.text, "linux.resources.hugepageLimits[0].pageSize: "
-						      "must be a size like 64KB, 2MB or 1GB");
+			                              "must be a size like 64KB, 2MB or 1GB");
 	}
 }
 
@@ -354,7 +375,7 @@ static void counts_id_maps(void **state)
 {
 	struct oci_id_map map[341];
 	struct oci_spec spec = { .root.path = (char[]){ "r" },
-				 .linux = { .set = true, .namespaces[OCI_NS_USER].set = true } };
+		                 .linux = { .set = true, .namespaces[OCI_NS_USER].set = true } };
 	struct donjon_error err = { 0 };
 
 	(void)state;
@@ -375,13 +396,19 @@ static void bounds_paths(void **state)
 	} cases[] = {
 		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"", "\"}}",
 		  "root.path: must be a path of 1 to 4095 bytes" },
-		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{\"destination\":\"",
+		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{"
+		  "\"destination\":\"",
 		  "\"}]}", "mounts[0].destination: must be a path of 1 to 4095 bytes" },
-		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{\"destination\":\"/\","
-		  "\"source\":\"", "\"}]}", "mounts[0].source: must be a path of 1 to 4095 bytes" },
-		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"process\":{\"user\":{\"uid\":0,"
-		  "\"gid\":0},\"args\":[\"a\"],\"cwd\":\"", "\"}}", "process.cwd: " ABSOLUTE },
-		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"cgroupsPath\":\"",
+		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{"
+		  "\"destination\":\"/\","
+		  "\"source\":\"",
+		  "\"}]}", "mounts[0].source: must be a path of 1 to 4095 bytes" },
+		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"process\":{\"user\":{"
+		  "\"uid\":0,"
+		  "\"gid\":0},\"args\":[\"a\"],\"cwd\":\"",
+		  "\"}}", "process.cwd: " ABSOLUTE },
+		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"linux\":{\"cgroupsPath\":"
+		  "\"",
 		  "\"}}", "linux.cgroupsPath: " LINE },
 	};
 	static char path[4097], text[8192];
@@ -391,7 +418,8 @@ static void bounds_paths(void **state)
 	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
 		struct donjon_error err = { 0 };
 
-		(void)snprintf(text, sizeof(text), "%s%s%s", cases[i].before, path + 1, cases[i].after);
+		(void)snprintf(text, sizeof(text), "%s%s%s", cases[i].before, path + 1,
+		               cases[i].after);
 		assert_int_equal(validate(text, &err), 0);
 		(void)snprintf(text, sizeof(text), "%s%s%s", cases[i].before, path, cases[i].after);
 		assert_int_equal(validate(text, &err), -1);
@@ -402,7 +430,7 @@ static void bounds_paths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refuses),	  cmocka_unit_test(accepts),
+		cmocka_unit_test(refuses),           cmocka_unit_test(accepts),
 		cmocka_unit_test(checks_page_sizes), cmocka_unit_test(counts_id_maps),
 		cmocka_unit_test(bounds_paths),
 	};

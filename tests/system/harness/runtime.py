@@ -11,6 +11,7 @@ import tempfile
 import time
 
 _serial = itertools.count()
+PROBE = None  # the prisoner, outside: measures a command
 
 
 @dataclasses.dataclass
@@ -22,7 +23,7 @@ class Result:
     out: str
     err: str
     seconds: float
-    rss_kib: int
+    rss_kib: int  # peak, of commands run with measure=True
 
     @property
     def ok(self):
@@ -47,8 +48,12 @@ class Process:
     """A command that may still run.  Its streams are files unless the test brings its own, so that
     a container that outlives the command keeps nothing open that the test waits for."""
 
-    def __init__(self, argv, stdin=None, stdout=None, stderr=None, **popen):
+    def __init__(self, argv, stdin=None, stdout=None, stderr=None, measure=False, **popen):
         self.argv = [str(a) for a in argv]
+        # A child of this process inherits its peak memory; one of a small program does not.
+        self._usage = tempfile.NamedTemporaryFile() if measure else None
+        if measure:
+            self.argv = [PROBE, "rusage", self._usage.name, *self.argv]
         self._out = stdout if stdout is not None else tempfile.TemporaryFile()
         self._err = stderr if stderr is not None else tempfile.TemporaryFile()
         self._began = time.monotonic()
@@ -62,8 +67,9 @@ class Process:
     def wait(self, timeout=20.0):
         """Its Result.  A command that is still there after `timeout` is killed and fails the test."""
         if self._result is None:
-            status, rss = self._reap(timeout)
+            status = self._reap(timeout)
             seconds = time.monotonic() - self._began
+            rss = int(self._usage.read() or 0) if self._usage else 0
             self._result = Result(self.argv, status, self.out(), self.err(), seconds, rss)
         return self._result
 
@@ -82,11 +88,11 @@ class Process:
             os.close(pidfd)
         if late:
             os.kill(self.pid, signal.SIGKILL)
-        _, status, usage = os.wait4(self.pid, 0)
+        _, status = os.waitpid(self.pid, 0)
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         if late:
             raise TimeoutError(f"{' '.join(self.argv)}: still running after {timeout} s; {self.err()[-500:]}")
-        return self._popen.returncode, usage.ru_maxrss
+        return self._popen.returncode
 
     def signal(self, number):
         os.kill(self.pid, number)

@@ -29,6 +29,7 @@ struct donjon_runtime_options {
 	size_t n_overrides;
 };
 
+/* options NULL: the defaults. */
 int donjon_runtime_new(const struct donjon_runtime_options *options, struct donjon_runtime **out,
 		       struct donjon_error *err);
 void donjon_runtime_free(struct donjon_runtime *runtime); /* NULL is fine */

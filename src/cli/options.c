@@ -52,12 +52,15 @@ static bool is_choice(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
 
-	for (const char *p = choices; p; p = strchr(p, '|')) {
-		p += *p == '|';
-		if (strncmp(p, value, len) == 0 && (p[len] == '|' || p[len] == '\0') && len > 0)
+	for (;;) {
+		size_t word = strcspn(choices, "|");
+
+		if (word == len && strncmp(choices, value, len) == 0)
 			return true;
+		if (choices[word] == '\0')
+			return false;
+		choices += word + 1;
 	}
-	return false;
 }
 
 static int set_choice(const struct cli_option *row, const char *value, void *at,

@@ -127,6 +127,49 @@ static int check_present(const struct oci_spec *spec, struct donjon_error *err)
 	return 0;
 }
 
+static bool is_own_namespace(const char *path, const char *name)
+{
+	struct stat there, ours;
+	char own[64];
+
+	(void)snprintf(own, sizeof(own), "/proc/self/ns/%s", name);
+	return stat(path, &there) == 0 && stat(own, &ours) == 0 && there.st_dev == ours.st_dev &&
+	       there.st_ino == ours.st_ino;
+}
+
+/* To join the runtime's own namespace is to have none: said so here, so that no rule can be passed
+ * by spelling it as a path. */
+static void drop_own_namespaces(struct oci_spec *spec)
+{
+	static const char *const names[OCI_NS_COUNT] = {
+		[OCI_NS_USER] = "user", [OCI_NS_PID] = "pid", [OCI_NS_NETWORK] = "net",
+		[OCI_NS_MOUNT] = "mnt", [OCI_NS_IPC] = "ipc", [OCI_NS_UTS] = "uts",
+		[OCI_NS_CGROUP] = "cgroup", [OCI_NS_TIME] = "time",
+	};
+
+	for (size_t i = 0; i < OCI_NS_COUNT; i++) {
+		struct oci_namespace *ns = &spec->linux.namespaces[i];
+
+		if (ns->set && ns->path && is_own_namespace(ns->path, names[i]))
+			*ns = (struct oci_namespace){ 0 };
+	}
+}
+
+/* Bytes to a spec that makes sense. */
+static int decode(struct draft *draft, const struct donjon_create_options *options,
+		  struct donjon_error *err)
+{
+	const char *name = options->config ? options->config : "config.json";
+
+	if (oci_decode(draft->config, draft->config_size, &draft->arena, &draft->spec, err) < 0 ||
+	    check_present(&draft->spec, err) < 0)
+		return dj_note(err, "%s", name);
+	if (options->seccomp && replace_seccomp(draft, options->seccomp, err) < 0)
+		return -1;
+	drop_own_namespaces(&draft->spec);
+	return oci_validate(&draft->spec, err) < 0 ? dj_note(err, "%s", name) : 0;
+}
+
 int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
 	       const struct donjon_create_options *options, struct donjon_error *err)
 {
@@ -136,12 +179,7 @@ int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
 		return dj_fail(err, DONJON_E_USAGE, "the path of the bundle is empty");
 	draft->bundle = draft_absolute(draft, NULL, bundle, err);
 	if (!draft->bundle || read_config(draft, options->config, err) < 0 ||
-	    oci_decode(draft->config, draft->config_size, &draft->arena, &draft->spec, err) < 0 ||
-	    check_present(&draft->spec, err) < 0)
-		return -1;
-	if (options->seccomp && replace_seccomp(draft, options->seccomp, err) < 0)
-		return -1;
-	if (oci_validate(&draft->spec, err) < 0)
+	    decode(draft, options, err) < 0)
 		return -1;
 	draft->rootfs = draft_absolute(draft, draft->bundle, draft->spec.root.path, err);
 	if (!draft->rootfs || draft_check_rootfs(draft, err) < 0)

@@ -32,7 +32,7 @@ static bool lets_through(uint32_t verdict)
 }
 
 int filter_check_exec(const struct filter_program *program, uint32_t native_arch,
-		      struct donjon_error *err)
+                      struct donjon_error *err)
 {
 	/* Addresses as a stage would pass them: a string, two arrays on the stack. */
 	const struct seccomp_data data = {
@@ -47,7 +47,7 @@ int filter_check_exec(const struct filter_program *program, uint32_t native_arch
 	if (lets_through(verdict))
 		return 0;
 	return dj_fail(err, DONJON_E_CONFIG,
-		       "linux.seccomp: the profile %s on execve, so the container's program could "
-		       "never start: allow execve",
-		       verdict_text(verdict, buf));
+	               "linux.seccomp: the profile %s on execve, so the container's program could "
+	               "never start: allow execve",
+	               verdict_text(verdict, buf));
 }

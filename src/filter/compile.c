@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <stddef.h>
-#include <string.h>
+#include <stdlib.h>
 
 struct run {
 	uint32_t first; /* number; the run ends where the next begins */
@@ -25,7 +25,7 @@ struct compiler {
 };
 
 static uint32_t test_word(struct compiler *c, uint32_t word, uint32_t mask, uint16_t jump,
-			  uint32_t k, uint32_t yes, uint32_t no)
+                          uint32_t k, uint32_t yes, uint32_t no)
 {
 	const struct graph_test test = { .word = word, .mask = mask, .jump = jump, .k = k };
 
@@ -35,7 +35,7 @@ static uint32_t test_word(struct compiler *c, uint32_t word, uint32_t mask, uint
 /* Halves of an argument, as the filter on this architecture sees them. */
 struct argument {
 	uint32_t low, high; /* offsets in struct seccomp_data */
-	bool is_narrow;     /* the upper half is no part of it */
+	bool is_narrow;     /* the upper half is no part of it, and counts as zero */
 };
 
 static struct argument argument_of(uint32_t arch, uint32_t index)
@@ -44,28 +44,27 @@ static struct argument argument_of(uint32_t arch, uint32_t index)
 	bool big = syscall_arch_is_big_endian(arch);
 
 	return (struct argument){ .low = big ? at + 4 : at,
-				  .high = big ? at : at + 4,
-				  .is_narrow = syscall_arch_is_narrow(arch) };
+		                  .high = big ? at : at + 4,
+		                  .is_narrow = syscall_arch_is_narrow(arch) };
 }
 
 /* (argument & mask) == (value & mask) */
 static uint32_t compile_equal(struct compiler *c, const struct argument *arg, uint64_t mask,
-			      uint64_t value, uint32_t yes, uint32_t no)
+                              uint64_t value, uint32_t yes, uint32_t no)
 {
 	uint32_t low_mask = (uint32_t)mask, high_mask = (uint32_t)(mask >> 32);
 	uint32_t high = (uint32_t)(value >> 32) & high_mask;
-	uint32_t then = test_word(c, arg->low, low_mask, BPF_JEQ, (uint32_t)value & low_mask, yes,
-				  no);
+	uint32_t then =
+	        test_word(c, arg->low, low_mask, BPF_JEQ, (uint32_t)value & low_mask, yes, no);
 
 	if (arg->is_narrow)
 		return high == 0 ? then : no;
-	return high_mask == 0 ? then
-			      : test_word(c, arg->high, high_mask, BPF_JEQ, high, then, no);
+	return high_mask == 0 ? then : test_word(c, arg->high, high_mask, BPF_JEQ, high, then, no);
 }
 
 /* argument > value or >= value: the upper half decides unless it is equal. */
 static uint32_t compile_above(struct compiler *c, const struct argument *arg, uint16_t jump,
-			      uint64_t value, uint32_t yes, uint32_t no)
+                              uint64_t value, uint32_t yes, uint32_t no)
 {
 	uint32_t high = (uint32_t)(value >> 32);
 	uint32_t then = test_word(c, arg->low, UINT32_MAX, jump, (uint32_t)value, yes, no);
@@ -77,7 +76,7 @@ static uint32_t compile_above(struct compiler *c, const struct argument *arg, ui
 }
 
 static uint32_t compile_arg(struct compiler *c, uint32_t arch, const struct oci_seccomp_arg *arg,
-			    uint32_t yes, uint32_t no)
+                            uint32_t yes, uint32_t no)
 {
 	const struct argument at = argument_of(arch, arg->index);
 
@@ -99,11 +98,11 @@ static uint32_t compile_arg(struct compiler *c, uint32_t arch, const struct oci_
 	case OCI_OP_COUNT:
 		break;
 	}
-	__builtin_unreachable();
+	abort();
 }
 
 static uint32_t compile_rule(struct compiler *c, uint32_t arch, const struct rule *rule,
-			     uint32_t otherwise)
+                             uint32_t otherwise)
 {
 	uint32_t node = graph_return(&c->graph, rule->verdict);
 
@@ -180,7 +179,7 @@ static void find_runs(struct compiler *c, uint32_t arch)
 	}
 	if (rules->n_keys > 0)
 		add_run(c, rule_key_number(rules->keys[rules->n_keys - 1]) + 1,
-			graph_return(&c->graph, above_verdict(c)));
+		        graph_return(&c->graph, above_verdict(c)));
 }
 
 /* Joins neighbours pairwise until one node is left.  WORD: how the topmost gets the number. */
@@ -194,8 +193,8 @@ static uint32_t join_runs(struct compiler *c, uint32_t word)
 
 			if (i + 1 < c->n_runs)
 				run.node = test_word(c, c->n_runs == 2 ? word : GRAPH_LOADED,
-						     UINT32_MAX, BPF_JGE, c->runs[i + 1].first,
-						     c->runs[i + 1].node, run.node);
+				                     UINT32_MAX, BPF_JGE, c->runs[i + 1].first,
+				                     c->runs[i + 1].node, run.node);
 			c->runs[joined++] = run;
 		}
 		c->n_runs = joined;
@@ -272,17 +271,17 @@ static uint32_t compile_all(struct compiler *c, struct dj_arena *scratch)
 {
 	const uint32_t word = offsetof(struct seccomp_data, arch);
 	const uint32_t number = offsetof(struct seccomp_data, nr);
-	uint32_t *archs = dj_arena_array(scratch, c->rules.profile->architectures.n + 1,
-					 sizeof(*archs));
+	uint32_t *archs =
+	        dj_arena_array(scratch, c->rules.profile->architectures.n + 1, sizeof(*archs));
 	uint32_t node = graph_return(&c->graph, c->options->bad_arch_action);
 
 	for (size_t i = list_archs(c, archs); i > 0; i--) {
 		uint32_t arch = archs[i - 1];
 		uint32_t tree = arch == AUDIT_ARCH_X86_64 ? compile_x86_64(c)
-							  : compile_arch(c, arch, number);
+		                                          : compile_arch(c, arch, number);
 
 		node = test_word(c, i == 1 ? word : GRAPH_LOADED, UINT32_MAX, BPF_JEQ, arch, tree,
-				 node);
+		                 node);
 	}
 	return node;
 }
@@ -294,7 +293,7 @@ static uint32_t load_flags(const struct oci_seccomp *profile, bool notifies)
 	uint32_t flags = profile->flags_set ? profile->flags : 0;
 
 	flags &= SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
-		 SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	         SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	return notifies ? flags : flags & ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 }
 
@@ -303,11 +302,11 @@ static int check_names(const struct compiler *c, struct donjon_error *err)
 	if (!c->options->names_must_resolve || c->rules.n_unknown == 0)
 		return 0;
 	return dj_fail(err, DONJON_E_CONFIG, "linux.seccomp: %s: no such system call is known",
-		       c->rules.unknown[0]);
+	               c->rules.unknown[0]);
 }
 
 static void copy_unknown(const struct rule_set *rules, struct dj_arena *arena,
-			 struct oci_strings *out)
+                         struct oci_strings *out)
 {
 	if (rules->n_unknown == 0)
 		return;
@@ -318,7 +317,7 @@ static void copy_unknown(const struct rule_set *rules, struct dj_arena *arena,
 }
 
 int filter_compile(const struct oci_seccomp *profile, const struct filter_options *options,
-		   struct dj_arena *arena, struct filter_program *out, struct donjon_error *err)
+                   struct dj_arena *arena, struct filter_program *out, struct donjon_error *err)
 {
 	dj_auto_arena struct dj_arena scratch = { 0 };
 	struct filter_program program = { 0 };
@@ -327,8 +326,8 @@ int filter_compile(const struct oci_seccomp *profile, const struct filter_option
 
 	if (!syscall_arch_known(options->native_arch))
 		return dj_fail(err, DONJON_E_UNSUPPORTED,
-			       "linux.seccomp: the system calls of architecture %#x are not known",
-			       options->native_arch);
+		               "linux.seccomp: the system calls of architecture %#x are not known",
+		               options->native_arch);
 	if (rule_set_init(&c.rules, profile, &scratch, err) < 0)
 		return -1;
 	c.runs = dj_arena_array(&scratch, 2 * c.rules.max_keys + 2, sizeof(*c.runs));

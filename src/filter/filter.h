@@ -17,19 +17,22 @@ enum { FILTER_MAX = 4096 }; /* BPF_MAXINSNS */
 struct filter_program {
 	struct sock_filter *v;
 	size_t n;
-	uint32_t load_flags; /* SECCOMP_FILTER_FLAG_* */
-	bool notifies;       /* some verdict is SECCOMP_RET_USER_NOTIF: the loader adds NEW_LISTENER */
+	uint32_t load_flags;        /* SECCOMP_FILTER_FLAG_* */
+	bool notifies;              /* some verdict is USER_NOTIF: the loader adds NEW_LISTENER */
 	struct oci_strings unknown; /* names no table knows: ignored, recorded (decision 32) */
 };
 
 struct filter_options {
 	uint32_t native_arch;     /* AUDIT_ARCH_* */
 	uint32_t bad_arch_action; /* SECCOMP_RET_* for an architecture the profile does not list */
-	bool enosys_above_table;  /* a number newer than the newest the profile names: ENOSYS, not the
-				   * default's refusal (P95, decision 37) */
-	bool eperm_unmatched;     /* a call the profile names, with arguments no rule matches: EPERM, not
-				   * the default's errno, which is for calls it does not know */
-	bool names_must_resolve;  /* our own deny rules (decision 37): an unknown name is an error */
+	/* A number newer than the newest the profile names: ENOSYS, not the default's refusal
+	 * (P95, decision 37). */
+	bool enosys_above_table;
+	/* A call the profile names, with arguments no rule matches: EPERM, not the default's
+	 * errno, which is for calls it does not know. */
+	bool eperm_unmatched;
+	/* Our own profiles (decision 37): a name no table knows is an error. */
+	bool names_must_resolve;
 };
 
 /* Options that behave as runc and crun do for a bundle's profile on this architecture. */
@@ -38,20 +41,21 @@ struct filter_options filter_options_for_bundle(uint32_t native_arch);
 struct filter_options filter_options_for_builtin(uint32_t native_arch);
 
 int filter_compile(const struct oci_seccomp *profile, const struct filter_options *options,
-		   struct dj_arena *arena, struct filter_program *out, struct donjon_error *err);
+                   struct dj_arena *arena, struct filter_program *out, struct donjon_error *err);
 
 /* The verdict (SECCOMP_RET_* with data) the kernel would give; KILL_PROCESS for a program that the
  * kernel would not load. */
-uint32_t filter_simulate(const struct sock_filter *program, size_t n, const struct seccomp_data *data);
+uint32_t filter_simulate(const struct sock_filter *program, size_t n,
+                         const struct seccomp_data *data);
 
 /* Refuses a program under which execve cannot start the workload: its verdict is neither allow
  * nor log nor trace nor notify for ordinary arguments (decision 27).  The text names execve. */
 int filter_check_exec(const struct filter_program *program, uint32_t native_arch,
-		      struct donjon_error *err);
+                      struct donjon_error *err);
 
 /* Profiles shipped in profiles/, embedded at build time: decoded into *out. */
 int filter_builtin_default(struct dj_arena *arena, uint64_t capabilities, struct oci_seccomp *out,
-			   struct donjon_error *err);
+                           struct donjon_error *err);
 int filter_builtin_guard(struct dj_arena *arena, struct oci_seccomp *out, struct donjon_error *err);
 
 /* Name <-> number for an architecture: our dated supplement table first, then libseccomp

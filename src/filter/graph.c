@@ -163,8 +163,8 @@ static void write_all(struct writer *w, uint32_t root, const bool *used, bool *n
 		w->at[id] = UNPLACED;
 		if (used[id] && node->test.jump != RETURNS)
 			put_test(w, id);
-		else if (used[id] && (node->test.k & SECCOMP_RET_ACTION_FULL) ==
-					     SECCOMP_RET_USER_NOTIF)
+		else if (used[id] &&
+		         (node->test.k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
 			*notifies = true;
 	}
 	if (w->g->nodes[root].test.jump == RETURNS)
@@ -173,13 +173,14 @@ static void write_all(struct writer *w, uint32_t root, const bool *used, bool *n
 
 static int too_long(struct donjon_error *err)
 {
-	return dj_fail(err, DONJON_E_CONFIG,
-		       "linux.seccomp: the filter needs more than the %d instructions the kernel takes",
-		       FILTER_MAX);
+	return dj_fail(
+	        err, DONJON_E_CONFIG,
+	        "linux.seccomp: the filter needs more than the %d instructions the kernel takes",
+	        FILTER_MAX);
 }
 
 int graph_write(const struct graph *g, uint32_t root, struct dj_arena *arena,
-		struct filter_program *out, struct donjon_error *err)
+                struct filter_program *out, struct donjon_error *err)
 {
 	dj_auto_arena struct dj_arena scratch = { 0 };
 	struct writer w = { .g = g, .size = (size_t)g->n * 5 + 1 };

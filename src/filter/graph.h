@@ -30,12 +30,13 @@ struct graph {
 	uint16_t bucket[GRAPH_BUCKETS];
 };
 
-/* Start with .arena set and all else zero.  Both return a node's number; its successors exist before it. */
+/* Start with .arena set and all else zero.  Both return a node's number, which is higher than its
+ * successors'. */
 uint32_t graph_return(struct graph *g, uint32_t verdict);
 uint32_t graph_test(struct graph *g, struct graph_test test, uint32_t yes, uint32_t no);
 
 /* Fills v, n and notifies of *out with the program that begins at ROOT. */
 int graph_write(const struct graph *g, uint32_t root, struct dj_arena *arena,
-		struct filter_program *out, struct donjon_error *err);
+                struct filter_program *out, struct donjon_error *err);
 
 #endif

@@ -23,7 +23,7 @@ static const struct {
 /* clang-format on */
 
 static int set_verdict(struct rule *rule, enum oci_seccomp_action action, bool has_data,
-		       uint32_t data, struct donjon_error *err)
+                       uint32_t data, struct donjon_error *err)
 {
 	uint32_t max = actions[action].data_max;
 
@@ -56,13 +56,13 @@ static int check_args(const struct oci_seccomp_rule *rule, struct donjon_error *
 	for (size_t i = 0; i < rule->args.n; i++)
 		if (rule->args.v[i].index > 5)
 			return dj_fail(err, DONJON_E_CONFIG,
-				       "args[%zu].index %u: a system call has arguments 0 to 5", i,
-				       rule->args.v[i].index);
+			               "args[%zu].index %u: a system call has arguments 0 to 5", i,
+			               rule->args.v[i].index);
 	return 0;
 }
 
 static int add_rule(struct rule_set *set, const struct oci_seccomp_rule *from,
-		    struct donjon_error *err)
+                    struct donjon_error *err)
 {
 	struct rule rule = { .args = from->args.v, .n_args = from->args.n };
 
@@ -117,16 +117,17 @@ static int check_default(struct rule_set *set, struct donjon_error *err)
 
 	/* The stage could not even execute the workload before somebody answers (P86). */
 	if (profile->default_action == OCI_ACT_NOTIFY)
-		return dj_fail(err, DONJON_E_CONFIG,
-			       "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be the default");
+		return dj_fail(
+		        err, DONJON_E_CONFIG,
+		        "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be the default");
 	if (set_verdict(&set->fallback, profile->default_action, profile->default_errno.set,
-			profile->default_errno.v, err) < 0)
+	                profile->default_errno.v, err) < 0)
 		return dj_note(err, "linux.seccomp.defaultErrnoRet");
 	return 0;
 }
 
 int rule_set_init(struct rule_set *set, const struct oci_seccomp *profile, struct dj_arena *arena,
-		  struct donjon_error *err)
+                  struct donjon_error *err)
 {
 	*set = (struct rule_set){ .profile = profile };
 	if (check_default(set, err) < 0)
@@ -164,7 +165,7 @@ static void keep_stricter(struct rule *kept, const struct rule *rule)
 }
 
 static void note_hidden(struct hidden_call *call, const struct syscall_multiplexed *how,
-			const struct rule *rule)
+                        const struct rule *rule)
 {
 	call->how = *how;
 	keep_stricter(&call->strictest, rule);
@@ -182,7 +183,7 @@ static bool has_number(const struct rule_set *set, int number, size_t n_keys)
 
 /* The verdict for the call when it comes through the multiplexer (see rules.h). */
 static struct rule hidden_verdict(const struct rule_set *set, const struct hidden_call *call,
-				  bool multiplexer_is_named)
+                                  bool multiplexer_is_named)
 {
 	struct rule verdict = multiplexer_is_named ? call->unconditional : call->strictest;
 
@@ -194,13 +195,13 @@ static struct rule hidden_verdict(const struct rule_set *set, const struct hidde
 }
 
 static void add_hidden_rule(struct rule_set *set, const struct syscall_multiplexed *how,
-			    const struct rule *verdict)
+                            const struct rule *verdict)
 {
 	struct oci_seccomp_arg *arg = &set->hidden[how->slot];
 
-	*arg = (struct oci_seccomp_arg){
-		.value = how->mask, .value_two = how->call, .op = OCI_OP_MASKED_EQ
-	};
+	*arg = (struct oci_seccomp_arg){ .value = how->mask,
+		                         .value_two = how->call,
+		                         .op = OCI_OP_MASKED_EQ };
 	set->v[set->n] = (struct rule){
 		.verdict = verdict->verdict, .rank = verdict->rank, .args = arg, .n_args = 1
 	};
@@ -208,7 +209,7 @@ static void add_hidden_rule(struct rule_set *set, const struct syscall_multiplex
 }
 
 static void add_hidden_rules(struct rule_set *set,
-			     const struct hidden_call hidden[SYSCALL_MULTIPLEXED_MAX])
+                             const struct hidden_call hidden[SYSCALL_MULTIPLEXED_MAX])
 {
 	size_t n_keys = set->n_keys;
 
@@ -226,7 +227,7 @@ static void add_hidden_rules(struct rule_set *set,
 
 /* One name of rule I of the profile, for everything the rule stands for. */
 static void add_name(struct rule_set *set, uint32_t arch, size_t i, const struct syscall_name *name,
-		     struct hidden_call hidden[SYSCALL_MULTIPLEXED_MAX])
+                     struct hidden_call hidden[SYSCALL_MULTIPLEXED_MAX])
 {
 	int number = syscall_number(arch, name);
 	struct syscall_multiplexed how;
@@ -258,7 +259,7 @@ void rule_set_sort(struct rule_set *set, uint32_t arch)
 	set->n_keys = set->n_unknown = 0;
 	for (size_t i = 0; i < SYSCALL_MULTIPLEXED_MAX; i++)
 		hidden[i] = (struct hidden_call){ .strictest.rank = NO_RULE,
-						  .unconditional.rank = NO_RULE };
+			                          .unconditional.rank = NO_RULE };
 	for (size_t i = 0; i < set->profile->rules.n; i++)
 		for (size_t j = 0; j < set->profile->rules.v[i].names.n; j++)
 			add_name(set, arch, i, name++, hidden);

@@ -13,8 +13,8 @@
  *
  * Multiplexers (i386, s390, powerpc, MIPS o32): socketcall(2) and ipc(2) hide the real call's
  * arguments from a filter.  Where the profile names the multiplexer, its own word decides, and only
- * unconditional rules that refuse one of the calls behind it are carried over.  Where it does not, a
- * call through the multiplexer gets the strictest verdict the same call could get directly.
+ * unconditional rules that refuse one of the calls behind it are carried over.  Where it does not,
+ * a call through the multiplexer gets the strictest verdict the same call could get directly.
  */
 #ifndef FILTER_RULES_H
 #define FILTER_RULES_H
@@ -40,12 +40,13 @@ struct rule_set {
 	size_t n_keys, max_keys;
 	const char **unknown; /* names known nowhere */
 	size_t n_unknown;
-	struct oci_seccomp_arg hidden[SYSCALL_MULTIPLEXED_MAX]; /* args of the multiplexers' rules */
+	/* The arguments of what multiplexers add. */
+	struct oci_seccomp_arg hidden[SYSCALL_MULTIPLEXED_MAX];
 };
 
 /* The profile must outlive the set. */
 int rule_set_init(struct rule_set *set, const struct oci_seccomp *profile, struct dj_arena *arena,
-		  struct donjon_error *err);
+                  struct donjon_error *err);
 
 /* Fills keys (and unknown) with the numbers the rules have on ARCH. */
 void rule_set_sort(struct rule_set *set, uint32_t arch);

@@ -152,7 +152,7 @@ static bool divides_by_zero(const struct machine *m, const struct sock_filter *o
 }
 
 uint32_t filter_simulate(const struct sock_filter *program, size_t n,
-			 const struct seccomp_data *data)
+                         const struct seccomp_data *data)
 {
 	struct machine m = { .data = data };
 

@@ -42,9 +42,9 @@ struct syscall_name syscall_name_find(const char *text)
 	return (struct syscall_name){
 		.text = text,
 		.added = bsearch(text, new_calls, DJ_COUNT(new_calls), sizeof(new_calls[0]),
-				 compare_name),
-		.shared = bsearch(text, multiplexed, DJ_COUNT(multiplexed),
-				  sizeof(multiplexed[0]), compare_name),
+		                 compare_name),
+		.shared = bsearch(text, multiplexed, DJ_COUNT(multiplexed), sizeof(multiplexed[0]),
+		                  compare_name),
 	};
 }
 
@@ -152,7 +152,7 @@ const char *filter_syscall_name(uint32_t arch, int number)
 }
 
 bool syscall_is_multiplexed(uint32_t arch, const struct syscall_name *name,
-			    struct syscall_multiplexed *out)
+                            struct syscall_multiplexed *out)
 {
 	const struct multiplexed *row = name->shared;
 

@@ -1,4 +1,4 @@
-/* What src/filter knows of system calls beyond name <-> number (filter.h): ABIs and multiplexers. */
+/* What is known of system calls beyond name <-> number (filter.h): ABIs and multiplexers. */
 #ifndef FILTER_SYSCALLS_H
 #define FILTER_SYSCALLS_H
 
@@ -37,6 +37,6 @@ struct syscall_multiplexed {
 enum { SYSCALL_MULTIPLEXED_MAX = 32 };
 
 bool syscall_is_multiplexed(uint32_t arch, const struct syscall_name *name,
-			    struct syscall_multiplexed *out);
+                            struct syscall_multiplexed *out);
 
 #endif

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int join_cgroups(const struct child_args *args, struct donjon_error *err)
@@ -75,34 +76,46 @@ static int take_mapped_id(const struct dj_plan *plan, struct donjon_error *err)
 	return uid == 0 ? 0 : carry_capabilities(err);
 }
 
-static int become_stage(const struct child_args *args, struct donjon_error *err)
+static int become_stage(struct child_args *args, struct donjon_error *err)
 {
 	int keep = 3 + (int)args->plan->preserve_fds;
 	char number[16];
 	char *const argv[] = { (char[]){ "donjon-stage" }, number, NULL };
 	char *const envp[] = { NULL };
-	int stage = args->stage, wire = args->wire, r;
+	int r;
 
 	/* 0-2 and what the caller asked to preserve keep their numbers; the wire follows them. */
-	if ((r = fd_move_up(&stage, keep + 2)) < 0 || (r = fd_move_up(&wire, keep + 1)) < 0)
+	if ((r = fd_move_up(&args->stage, keep + 2)) < 0 || (r = fd_move_up(&args->wire, keep + 1)) < 0)
 		return dj_fail_os(err, -r, "move descriptors");
 	if ((r = fd_cloexec_from(keep)) < 0)
 		return dj_fail_os(err, -r, "mark descriptors close-on-exec");
-	if (dup2(wire, keep) < 0)
+	if (dup2(args->wire, keep) < 0)
 		return dj_fail_os(err, errno, "place the wire");
 	(void)snprintf(number, sizeof(number), "%d", keep);
-	r = sys_execveat(stage, "", argv, envp, AT_EMPTY_PATH);
+	r = sys_execveat(args->stage, "", argv, envp, AT_EMPTY_PATH);
 	return dj_fail_os(err, -r, "execute the stage");
 }
 
-static int run(const struct child_args *args, struct donjon_error *err)
+/* Closed standard streams become null: otherwise the next descriptor we open would be one (T52). */
+static int fill_standard_streams(struct donjon_error *err)
 {
-	/* Death of the runtime takes a half-made container with it (R10).  Cleared and set again by the
-	 * stage; a runtime that died before this line is noticed as end-of-file on the wire. */
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) < 0)
+			return dj_fail_os(err, errno, "open /dev/null for standard stream %d", fd);
+	return 0;
+}
+
+static int run(struct child_args *args, struct donjon_error *err)
+{
+	(void)close(args->parent_wire);
+	/* Modes are what the code says, not what the caller's umask leaves of them. */
+	(void)umask(0);
+	if (fill_standard_streams(err) < 0)
+		return -1;
+	/* Death of the runtime takes a half-made container with it (R10); a runtime that died before this
+	 * line is noticed as end-of-file on the wire. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return dj_fail_os(err, errno, "set the parent-death signal");
-	if (args->mount_namespace >= 0 && setns(args->mount_namespace, CLONE_NEWNS) < 0)
-		return dj_fail_os(err, errno, "join the mount namespace");
 	if (join_cgroups(args, err) < 0)
 		return -1;
 	if (wire_receive(args->wire, WIRE_TELL, launch_mark(STEP_MARK_CHILD), NULL, NULL, err) < 0)
@@ -118,10 +131,11 @@ static int run(const struct child_args *args, struct donjon_error *err)
 _Noreturn void child_main(const struct child_args *args)
 {
 	static struct donjon_error err; /* a private copy: this is another process */
+	struct child_args own = *args;
 
-	if (run(args, &err) < 0) {
+	if (run(&own, &err) < 0) {
 		(void)snprintf(err.step, sizeof(err.step), "become-stage");
-		wire_send_failure(args->wire, &err);
+		wire_send_failure(own.wire, &err);
 	}
 	_exit(1);
 }

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,9 +63,8 @@ static int check_namespace(const struct outside *o, enum oci_ns ns, int fd, cons
 {
 	dj_auto_close int own = -1;
 	struct stat theirs, ours;
-	int type = ioctl(fd, NS_GET_NSTYPE);
 
-	if (type != kinds[ns].flag)
+	if (ioctl(fd, NS_GET_NSTYPE) != kinds[ns].flag)
 		return dj_fail(err, DONJON_E_CONFIG,
 			       "linux.namespaces: %s is no %s namespace", path, kinds[ns].name);
 	if (!o->plan->refuse_host_namespaces)
@@ -81,6 +82,23 @@ static int check_namespace(const struct outside *o, enum oci_ns ns, int fd, cons
 	return 0;
 }
 
+/* Only what is known to be a namespace is opened for real: the path is anybody's (B04). */
+static int open_namespace(const struct outside *o, const char *path, struct donjon_error *err)
+{
+	dj_auto_close int handle = open(path, O_PATH | O_CLOEXEC);
+	char link[64];
+	struct statfs fs;
+	int fd;
+
+	if (handle < 0 || fstatfs(handle, &fs) < 0)
+		return dj_fail_os(err, errno, "linux.namespaces: open %s", path);
+	if (fs.f_type != NSFS_MAGIC)
+		return dj_fail(err, DONJON_E_CONFIG, "linux.namespaces: %s is no namespace", path);
+	(void)snprintf(link, sizeof(link), "self/fd/%d", handle);
+	fd = openat(o->proc, link, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? dj_fail_os(err, errno, "linux.namespaces: open %s", path) : fd;
+}
+
 int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err)
 {
 	(void)row;
@@ -89,10 +107,9 @@ int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err)
 
 		if (o->plan->ns[ns].kind != PLAN_NS_JOIN)
 			continue;
-		/* O_NONBLOCK: the path may be a FIFO; what it is gets checked before any use (B04). */
-		o->namespaces[ns] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		o->namespaces[ns] = open_namespace(o, path, err);
 		if (o->namespaces[ns] < 0)
-			return dj_fail_os(err, errno, "linux.namespaces: open %s", path);
+			return -1;
 		if (check_namespace(o, (enum oci_ns)ns, o->namespaces[ns], path, err) < 0)
 			return -1;
 	}
@@ -112,16 +129,19 @@ static uint64_t new_namespaces(const struct dj_plan *plan)
 }
 
 /* Entered by this thread around the clone and left again; user namespaces cannot be left, so they
- * are joined by a helper process (clone_in_user_namespace), mount namespaces by the child. */
-static bool is_entered_by_us(size_t ns)
+ * are joined by a helper process.  That helper must be a member of our own pid namespace, or the pid
+ * it gets from its clone would be a number of another one: then it joins that one, too. */
+static bool is_entered_by_us(const struct dj_plan *plan, size_t ns)
 {
-	return ns != OCI_NS_USER && ns != OCI_NS_MOUNT;
+	if (ns == OCI_NS_PID && plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN)
+		return false;
+	return ns != OCI_NS_USER;
 }
 
 static int enter_joined(const struct outside *o, struct donjon_error *err)
 {
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
-		if (o->namespaces[ns] >= 0 && is_entered_by_us(ns) &&
+		if (o->namespaces[ns] >= 0 && is_entered_by_us(o->plan, ns) &&
 		    setns(o->namespaces[ns], kinds[ns].flag) < 0)
 			return dj_fail_os(err, errno, "join the %s namespace %s", kinds[ns].name,
 					  plan_text(o->plan, o->plan->ns[ns].path));
@@ -130,10 +150,12 @@ static int enter_joined(const struct outside *o, struct donjon_error *err)
 
 static int leave_joined(const int own[OCI_NS_COUNT], struct donjon_error *err)
 {
+	int r = 0;
+
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
-		if (own[ns] >= 0 && setns(own[ns], kinds[ns].flag) < 0)
-			return dj_fail_os(err, errno, "return to the own %s namespace", kinds[ns].name);
-	return 0;
+		if (own[ns] >= 0 && setns(own[ns], kinds[ns].flag) < 0 && r == 0)
+			r = dj_fail_os(err, errno, "return to the own %s namespace", kinds[ns].name);
+	return r;
 }
 
 static int new_time_namespace(const struct outside *o, struct donjon_error *err)
@@ -148,7 +170,7 @@ static int new_time_namespace(const struct outside *o, struct donjon_error *err)
 	(void)snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n",
 		       (long long)plan->monotonic_s, plan->monotonic_ns, (long long)plan->boottime_s,
 		       plan->boottime_ns);
-	return procfs_write(o->proc, "self/timens_offsets", text, err);
+	return procfs_write(o->proc, "thread-self/timens_offsets", text, err);
 }
 
 static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const struct child_args *child,
@@ -176,6 +198,16 @@ static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const 
 	return 0;
 }
 
+static int wait_for(pid_t pid, int *status)
+{
+	pid_t r;
+
+	do
+		r = waitpid(pid, status, 0);
+	while (r < 0 && errno == EINTR);
+	return r == pid ? 0 : -1;
+}
+
 /*
  * A joined user namespace: new namespaces must belong to it, so they are made by a helper that has
  * entered it.  The helper is not dumpable before the join (B17), passes its child on to us
@@ -197,8 +229,11 @@ static int clone_in_user_namespace(struct outside *o, uint64_t flags, int cgroup
 	if (helper == 0) {
 		struct donjon_error *their = &shared->err;
 
+		(void)close(o->wire);
 		if (prctl(PR_SET_DUMPABLE, 0) < 0)
 			(void)dj_fail_os(their, errno, "become undumpable");
+		else if (o->namespaces[OCI_NS_PID] >= 0 && setns(o->namespaces[OCI_NS_PID], CLONE_NEWPID) < 0)
+			(void)dj_fail_os(their, errno, "join the pid namespace");
 		else if (setns(o->namespaces[OCI_NS_USER], CLONE_NEWUSER) < 0)
 			(void)dj_fail_os(their, errno, "join the user namespace");
 		else if (clone_direct(o, flags | (uint64_t)CLONE_PARENT, cgroup_v2, child, their) == 0)
@@ -207,7 +242,7 @@ static int clone_in_user_namespace(struct outside *o, uint64_t flags, int cgroup
 	}
 	if (helper < 0)
 		r = dj_fail_os(err, -helper, "clone a helper");
-	else if (waitpid(helper, &status, 0) != helper)
+	else if (wait_for(helper, &status) < 0)
 		r = dj_fail_os(err, errno, "wait for the helper");
 	else if (shared->err.code != DONJON_OK)
 		*err = shared->err;
@@ -221,6 +256,45 @@ static int clone_in_user_namespace(struct outside *o, uint64_t flags, int cgroup
 		if (o->pidfd < 0)
 			r = dj_fail_os(err, -o->pidfd, "open a pidfd of the stage");
 	}
+	(void)munmap(shared, sizeof(*shared));
+	return r;
+}
+
+/*
+ * API file systems of joined namespaces, made by a helper: procfs shows the pid namespace its maker is
+ * a member of, which joining one does not change for this thread.  It shares our descriptors.
+ */
+static int make_outside_fs(struct outside *o, struct donjon_error *err)
+{
+	struct shared {
+		int fds[SOURCES_OUTSIDE_FS_MAX];
+		struct donjon_error err;
+	} *shared;
+	struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
+	int helper, status, r = -1;
+
+	if (!sources_has_outside_fs(o->plan))
+		return 0;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return dj_fail_os(err, errno, "map memory shared with the helper");
+	memcpy(shared->fds, o->outside_fs, sizeof(shared->fds));
+	helper = sys_clone3(&args);
+	if (helper == 0) {
+		(void)sources_prepare_joined(o->plan, shared->fds, &shared->err);
+		_exit(0);
+	}
+	if (helper < 0)
+		(void)dj_fail_os(err, -helper, "clone a helper");
+	else if (wait_for(helper, &status) < 0)
+		(void)dj_fail_os(err, errno, "wait for the helper");
+	else if (status != 0)
+		(void)dj_fail(err, DONJON_E_SYSTEM, "the helper in the joined namespaces died");
+	else if (shared->err.code != DONJON_OK)
+		*err = shared->err;
+	else
+		r = 0;
+	memcpy(o->outside_fs, shared->fds, sizeof(shared->fds));
 	(void)munmap(shared, sizeof(*shared));
 	return r;
 }
@@ -249,7 +323,7 @@ static int clone_while_joined(struct outside *o, const struct child_args *child,
 		return -1;
 	if (sysctls_write_outside(plan, err) < 0)
 		return -1;
-	if (sources_prepare_joined(plan, o->outside_fs, err) < 0)
+	if (make_outside_fs(o, err) < 0)
 		return -1;
 	if (plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN)
 		return clone_in_user_namespace(o, flags, cgroup, child, err);
@@ -263,11 +337,11 @@ int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err)
 		.plan = plan,
 		.wire = o->child_wire,
 		.stage = o->stage,
+		.parent_wire = o->wire,
 		.cgroup_tasks = o->request->cgroup_tasks,
 		.n_cgroup_tasks = o->request->n_cgroup_tasks,
 		.wait_for_maps = plan->ns[OCI_NS_USER].kind != PLAN_NS_HOST,
 		.new_cgroup_ns = plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_NEW,
-		.mount_namespace = o->namespaces[OCI_NS_MOUNT],
 	};
 	int own[OCI_NS_COUNT];
 	struct donjon_error back = { 0 };
@@ -275,7 +349,7 @@ int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err)
 
 	(void)row;
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++) {
-		bool changes = (o->namespaces[ns] >= 0 && is_entered_by_us(ns)) ||
+		bool changes = (o->namespaces[ns] >= 0 && is_entered_by_us(plan, ns)) ||
 			       (ns == OCI_NS_TIME && plan->ns[ns].kind == PLAN_NS_NEW);
 
 		own[ns] = r == 0 && changes ? open_own(o, (enum oci_ns)ns, err) : -1;

@@ -134,14 +134,18 @@ int copy_up(int root, const char *path, int tree, struct donjon_error *err)
 {
 	struct level levels[DEPTH_MAX];
 	size_t depth = 0;
+	struct stat st;
 	int r = 0;
 
 	levels[0].from = path_open_in_root(root, path, O_RDONLY | O_DIRECTORY, 0);
 	if (levels[0].from == -ENOENT)
 		return 0;
+	if (levels[0].from < 0)
+		return dj_fail_os(err, -levels[0].from, "open %s of the image", path);
 	levels[0].to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	depth = 1;
-	if (levels[0].from < 0 || levels[0].to < 0)
+	if (levels[0].to < 0 || fstat(levels[0].from, &st) < 0 ||
+	    copy_metadata(levels[0].from, levels[0].to, &st) < 0)
 		r = -1;
 	while (r >= 0 && depth > 0) {
 		r = copy_entries(levels, &depth);

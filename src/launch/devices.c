@@ -34,8 +34,8 @@ static int make_links(int dev, struct donjon_error *err)
 static int make_node(const struct dj_plan *plan, const struct plan_device *device, int parent,
 		     const char *name, struct donjon_error *err)
 {
-	uid_t uid = plan_host_id(plan, plan->uid_maps, device->uid);
-	gid_t gid = plan_host_id(plan, plan->gid_maps, device->gid);
+	uid_t uid = plan_owner_id(plan, plan->uid_maps, device->uid);
+	gid_t gid = plan_owner_id(plan, plan->gid_maps, device->gid);
 	dev_t dev = S_ISFIFO(device->mode) ? 0 : makedev(device->major, device->minor);
 	struct stat st;
 
@@ -50,9 +50,14 @@ static int make_node(const struct dj_plan *plan, const struct plan_device *devic
 				       plan_text(plan, device->path));
 		return 0;
 	}
-	/* An inode we made ourselves in a directory the container cannot change yet (B05); mknod
-	 * applied the umask of whoever started us. */
-	if (fchmodat(parent, name, device->mode & 07777, 0) < 0)
+	/* The stage has umask 0.  Outside, the caller's applied, and the directory is a detached tmpfs
+	 * nobody else can change; in the stage nothing that follows links is done (B05). */
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return dj_fail_os(err, errno, "stat %s", plan_text(plan, device->path));
+	if (S_ISLNK(st.st_mode))
+		return dj_fail(err, DONJON_E_VERIFY, "linux.devices: %s was replaced by a link",
+			       plan_text(plan, device->path));
+	if (st.st_mode != device->mode && fchmodat(parent, name, device->mode & 07777, 0) < 0)
 		return dj_fail_os(err, errno, "chmod %s", plan_text(plan, device->path));
 	if ((uid != 0 || gid != 0) && fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return dj_fail_os(err, errno, "chown %s", plan_text(plan, device->path));

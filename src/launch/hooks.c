@@ -51,9 +51,12 @@ struct hook_process {
 static _Noreturn void become_hook(int program, const char *path, char *const argv[], char *const envp[],
 				  const char *cwd, int in, int out)
 {
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	(void)sigemptyset(&none);
+	for (int sig = 1; sig < 32; sig++)
+		(void)sigaction(sig, &dfl, NULL);
 	if (setpgid(0, 0) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && (!*cwd || chdir(cwd) == 0) && dup2(in, 0) >= 0 &&
 	    dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && fd_cloexec_from(3) >= 0) {
@@ -109,6 +112,26 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* write(2) whose SIGPIPE is taken back: handlers are the whole process's, and this may be a library. */
+static ssize_t write_quietly(int fd, const char *data, size_t size)
+{
+	const struct timespec now = { 0 };
+	sigset_t pipe_only, saved;
+	ssize_t n;
+	int os;
+
+	(void)sigemptyset(&pipe_only);
+	(void)sigaddset(&pipe_only, SIGPIPE);
+	(void)sigprocmask(SIG_BLOCK, &pipe_only, &saved);
+	n = write(fd, data, size);
+	os = errno;
+	if (n < 0 && os == EPIPE)
+		(void)sigtimedwait(&pipe_only, NULL, &now);
+	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
+	errno = os;
+	return n;
+}
+
 /* Feeds stdin, drains output, waits for the exit; false when the time is up. */
 static bool attend(struct hook_process *p, const char *input, int64_t deadline, char kept[OUTPUT_KEPT])
 {
@@ -131,7 +154,7 @@ static bool attend(struct hook_process *p, const char *input, int64_t deadline, 
 		if (poll(fds, 3, wait > INT_MAX ? INT_MAX : (int)wait) < 0 && errno != EINTR)
 			return false;
 		if (fds[2].revents) {
-			n = write(p->in, input, left);
+			n = write_quietly(p->in, input, left);
 			if (n > 0) {
 				input += n;
 				left -= (size_t)n;
@@ -177,26 +200,26 @@ int hook_execute(int program, const char *path, char *const argv[], char *const 
 		 uint32_t timeout_s, const char *input, struct donjon_error *err)
 {
 	struct hook_process p = { .pidfd = -1, .in = -1, .out = -1 };
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, saved;
 	char kept[OUTPUT_KEPT] = "";
 	bool in_time;
 	int status = 0;
+	pid_t r;
 
-	(void)sigaction(SIGPIPE, &ignore, &saved);
-	if (spawn(program, path, argv, envp, cwd, &p, err) < 0) {
-		(void)sigaction(SIGPIPE, &saved, NULL);
+	if (spawn(program, path, argv, envp, cwd, &p, err) < 0)
 		return -1;
-	}
 	in_time = attend(&p, input, timeout_s ? now_ms() + (int64_t)timeout_s * 1000 : 0, kept);
-	(void)sigaction(SIGPIPE, &saved, NULL);
 	/* Whatever it left behind in its group goes with it (B30). */
 	(void)kill(-p.pid, SIGKILL);
 	(void)sys_pidfd_send_signal(p.pidfd, SIGKILL);
-	while (waitpid(p.pid, &status, 0) < 0 && errno == EINTR)
-		;
+	do
+		r = waitpid(p.pid, &status, 0);
+	while (r < 0 && errno == EINTR);
 	dj_close(&p.pidfd);
 	dj_close(&p.in);
 	dj_close(&p.out);
+	/* With SIGCHLD ignored there is no status, and no status is no success. */
+	if (r != p.pid)
+		return dj_fail_os(err, errno, "hook %s: wait for it", path);
 	if (!in_time)
 		return dj_fail(err, DONJON_E_SYSTEM, "hook %s did not end within %u s", path, timeout_s);
 	return judge(path, status, kept, err);

@@ -44,9 +44,10 @@ int hooks_create_container(struct inside *s, uint32_t row, struct donjon_error *
 	if (!state)
 		r = -1;
 	for (uint32_t i = 0; r == 0 && i < s->plan->hooks.n; i++)
-		if (hooks[i].kind == OCI_HOOK_CREATE_CONTAINER && next < n)
-			r = hook_run_fd(s->plan, &hooks[i], fds[next++], state,
-					plan_text(s->plan, s->plan->bundle), err);
+		if (hooks[i].kind == OCI_HOOK_CREATE_CONTAINER)
+			r = next == n ? dj_fail(err, DONJON_E_VERIFY, "launch protocol: a hook did not come")
+				      : hook_run_fd(s->plan, &hooks[i], fds[next++], state,
+						    plan_text(s->plan, s->plan->bundle), err);
 	for (size_t i = 0; i < n; i++)
 		dj_close(&fds[i]);
 	if (state)

@@ -6,34 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#ifndef PIPEFS_MAGIC
-#define PIPEFS_MAGIC 0x50495045
-#endif
-
-/* A process that is not root cannot reopen /dev/stdout if it is somebody else's pipe.  Only an
- * anonymous pipe: a file, socket, FIFO or terminal is the caller's and stays as it is (decision 1,
- * CVE-2026-88265). */
-int own_pipes(struct inside *s, uint32_t row, struct donjon_error *err)
-{
-	(void)row;
-	for (int fd = 0; fd <= 2; fd++) {
-		struct statfs fs;
-
-		if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC)
-			continue;
-		if (fchown(fd, s->plan->uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
-			return dj_fail_os(err, errno, "give the pipe on descriptor %d to the process user", fd);
-	}
-	return 0;
-}
 
 static int drop_bounding(uint64_t keep, struct donjon_error *err)
 {
@@ -105,16 +82,23 @@ int set_identity(struct inside *s, uint32_t row, struct donjon_error *err)
 		return -1;
 	if (s->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return dj_fail_os(err, errno, "set no_new_privs");
+	/* The change of ids reset both: the waiting stage is nobody's to look into (B17), and still goes
+	 * with the runtime (B37). */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return dj_fail_os(err, errno, "protect the waiting process");
 	return 0;
 }
 
+enum { LABEL_MAX = 4096 };
+
 static int write_label(int proc, const char *const files[], const char *text, struct donjon_error *err)
 {
-	char path[64], back[512];
+	char path[64], back[LABEL_MAX];
 	int fd = -ENOENT;
+	size_t len;
 
 	for (size_t i = 0; files[i] && fd == -ENOENT; i++) {
-		(void)snprintf(path, sizeof(path), "%d/%s", (int)getpid(), files[i]);
+		(void)snprintf(path, sizeof(path), "self/%s", files[i]);
 		fd = procfs_openat(proc, O_WRONLY, "%s", path);
 		if (fd >= 0)
 			(void)close(fd);
@@ -128,7 +112,9 @@ static int write_label(int proc, const char *const files[], const char *text, st
 		return -1;
 	if (strncmp(text, "exec ", 5) == 0)
 		text += 5;
-	if (strncmp(back, text, strlen(text)) != 0)
+	/* AppArmor adds its mode in brackets. */
+	len = strlen(text);
+	if (strncmp(back, text, len) != 0 || (back[len] && back[len] != ' ' && back[len] != '\n'))
 		return dj_fail(err, DONJON_E_VERIFY, "`/proc/%s` reads %s after %s was written", path, back, text);
 	return 0;
 }
@@ -137,11 +123,14 @@ int set_exec_label(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	static const char *const apparmor[] = { "attr/apparmor/exec", "attr/exec", NULL };
 	static const char *const selinux[] = { "attr/exec", NULL };
-	char text[512];
+	char text[LABEL_MAX];
 
 	(void)row;
 	if (s->plan->apparmor) {
-		(void)snprintf(text, sizeof(text), "exec %s", plan_text(s->plan, s->plan->apparmor));
+		int n = snprintf(text, sizeof(text), "exec %s", plan_text(s->plan, s->plan->apparmor));
+
+		if (n < 0 || (size_t)n >= sizeof(text))
+			return dj_fail(err, DONJON_E_CONFIG, "process.apparmorProfile: too long");
 		if (write_label(s->proc, apparmor, text, err) < 0)
 			return dj_note(err, "process.apparmorProfile");
 	}

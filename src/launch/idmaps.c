@@ -11,23 +11,25 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAP_LINES_MAX = 340, MAP_TEXT_MAX = MAP_LINES_MAX * 33 }; /* the kernel's limit since 4.15 */
+enum { MAP_TEXT_MAX = 4095 }; /* the kernel takes less than a page, and 340 lines */
 
 static int write_map(int proc, pid_t pid, const char *file, const struct oci_id_map *map, size_t n,
 		     struct donjon_error *err)
 {
-	char text[MAP_TEXT_MAX + 1], path[64];
+	char text[MAP_TEXT_MAX + 1] = "", path[64];
 	size_t used = 0;
 
-	if (n > MAP_LINES_MAX)
-		return dj_fail(err, DONJON_E_CONFIG, "%s: more than %d lines", file, MAP_LINES_MAX);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%u %u %u\n",
 					 map[i].container_id, map[i].host_id, map[i].size);
-	text[used] = '\0';
+		if (used >= sizeof(text))
+			return dj_fail(err, DONJON_E_CONFIG,
+				       "%s: longer than the %d bytes the kernel takes", file, MAP_TEXT_MAX);
+	}
 	(void)snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
 	return procfs_write(proc, path, text, err);
 }
@@ -63,6 +65,9 @@ static int clone_owner(pid_t *pid, struct donjon_error *err)
 	int r = sys_clone3(&args);
 
 	if (r == 0) {
+		/* Holds nothing of ours and goes when we go. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || sys_close_range(0, ~0U, 0) < 0)
+			_exit(1);
 		for (;;)
 			(void)pause();
 	}
@@ -90,6 +95,7 @@ int outside_idmap_userns(struct outside *o, const struct oci_id_map *uids, size_
 			(void)dj_fail_os(err, errno, "open the user namespace of an id-mapped mount");
 	}
 	(void)sys_pidfd_send_signal(owner, SIGKILL);
-	(void)waitpid(pid, NULL, 0);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	return fd;
 }

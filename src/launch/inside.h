@@ -2,10 +2,9 @@
 #ifndef LAUNCH_INSIDE_H
 #define LAUNCH_INSIDE_H
 
+#include "base/fd.h"
 #include "launch/steps.h"
 #include "launch/wire.h"
-
-enum { SOURCES_MAX = 64 };
 
 struct inside {
 	const struct dj_plan *plan;
@@ -13,13 +12,10 @@ struct inside {
 	int gate;         /* listening socket `start` connects to, or -1 */
 	int proc;         /* our own procfs, detached (B06) */
 	int root;         /* the container's root */
-	int host_root;    /* the old root, until the pivot; only with sources_by_stage */
-	int dev;          /* root of the container's /dev mount */
 	int empty_dir;    /* read-only tmpfs that masks directories; a mount to be cloned */
-	int cwd;
 	struct exec_page *page;
 
-	int sources[SOURCES_MAX]; /* received and not yet placed, in plan order */
+	int sources[FD_MESSAGE_MAX]; /* received and not yet placed, in plan order */
 	size_t n_sources, next_source;
 	bool had_sources;
 
@@ -29,6 +25,7 @@ struct inside {
 };
 
 int attach_rootfs(struct inside *s, uint32_t row, struct donjon_error *err);
+int volatile_rootfs(struct inside *s, uint32_t row, struct donjon_error *err);
 int mount_all(struct inside *s, uint32_t row, struct donjon_error *err);
 int make_devices(struct inside *s, uint32_t row, struct donjon_error *err);
 int make_working_directory(struct inside *s, uint32_t row, struct donjon_error *err);
@@ -45,7 +42,6 @@ int open_terminal(struct inside *s, uint32_t row, struct donjon_error *err);
 int new_keyring(struct inside *s, uint32_t row, struct donjon_error *err);
 int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err);
 int enter_working_directory(struct inside *s, uint32_t row, struct donjon_error *err);
-int own_pipes(struct inside *s, uint32_t row, struct donjon_error *err);
 int set_exec_label(struct inside *s, uint32_t row, struct donjon_error *err);
 int set_identity(struct inside *s, uint32_t row, struct donjon_error *err);
 int find_program(struct inside *s, uint32_t row, struct donjon_error *err);
@@ -56,6 +52,9 @@ int hooks_start_container(struct inside *s, uint32_t row, struct donjon_error *e
 int reset_process(struct inside *s, uint32_t row, struct donjon_error *err);
 int close_descriptors(struct inside *s, uint32_t row, struct donjon_error *err);
 int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err);
+
+/* Every signal to its default, none blocked. */
+int reset_signals(struct donjon_error *err);
 
 /* The last two rows: no return from either unless execve failed and exit was refused. */
 int load_filters(struct inside *s, uint32_t row, struct donjon_error *err);

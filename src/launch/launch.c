@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,10 +121,16 @@ static void prefer_their_reason(struct outside *o, struct donjon_error *err)
 	}
 }
 
-static void describe_death(pid_t pid, struct donjon_error *err)
+static void describe_death(pid_t pid, int pidfd, struct donjon_error *err)
 {
+	/* Its descriptors close before its exit is announced. */
+	struct pollfd exit_fd = { .fd = pidfd, .events = POLLIN };
 	siginfo_t info = { 0 };
 
+	if (err->os != 0 && err->os != EPIPE && err->os != ECONNRESET)
+		return;
+	if (err->code == DONJON_E_SYSTEM)
+		(void)poll(&exit_fd, 1, 1000);
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid &&
 	    info.si_code != CLD_EXITED)
 		(void)dj_note(err, "the container's init was killed by signal %d%s", info.si_status,
@@ -151,7 +158,7 @@ int launch_create(const struct launch_request *request, struct launch *out, stru
 	    launch_walk_out(&o, 0, launch_mark(STEP_MARK_RELEASE), err) < 0) {
 		if (o.pid > 0) {
 			prefer_their_reason(&o, err);
-			describe_death(o.pid, err);
+			describe_death(o.pid, o.pidfd, err);
 		}
 		kill_stage(o.pid, &o.pidfd);
 		dj_close(&o.console);

@@ -32,7 +32,6 @@ struct launch {
 	int pidfd;
 	int wire;    /* our end of the stage's socket, or -1 once it is gone */
 	int console; /* master of the container's terminal (plan->terminal), or -1; the caller takes it */
-	void *page;  /* shared exec report */
 };
 #define LAUNCH_EMPTY { .pid = 0, .pidfd = -1, .wire = -1, .console = -1 }
 

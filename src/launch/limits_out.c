@@ -2,10 +2,15 @@
 #include "launch/outside.h"
 
 #include "base/procfs.h"
+#include "launch/late_limits.h"
+#include "launch/sources.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err)
 {
@@ -36,26 +41,51 @@ static const char *limit_name(int type)
 	return type >= 0 && (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
 }
 
-/* Set last, from outside: a small limit must not fail the stage's own work, and a raise needs the
- * host's CAP_SYS_RESOURCE. Descriptors keep a floor until the stage has done with them. */
+static int set_rlimit(const struct outside *o, const struct plan_rlimit *limit, struct donjon_error *err)
+{
+	const struct rlimit want = { .rlim_cur = limit->soft, .rlim_max = limit->hard };
+	struct rlimit have;
+
+	if (prlimit(o->pid, (__rlimit_resource_t)limit->type, NULL, &have) < 0)
+		return dj_fail_os(err, errno, "process.rlimits: read RLIMIT_%s", limit_name(limit->type));
+	/* Anybody may lower a limit, so one that would get in the stage's way is left to it. */
+	if (limit_is_late(limit) && limit->hard <= have.rlim_max)
+		return 0;
+	if (prlimit(o->pid, (__rlimit_resource_t)limit->type, &want, NULL) == 0)
+		return 0;
+	return dj_fail_os(err, errno, "process.rlimits: set RLIMIT_%s to %llu:%llu%s", limit_name(limit->type),
+			  (unsigned long long)limit->soft, (unsigned long long)limit->hard,
+			  errno == EPERM ? " (raising a hard limit needs CAP_SYS_RESOURCE)" : "");
+}
+
+/* While the child still has our own ids: afterwards even lowering would need CAP_SYS_RESOURCE. */
 int set_rlimits(struct outside *o, uint32_t row, struct donjon_error *err)
 {
 	const struct plan_rlimit *limits = plan_items(o->plan, o->plan->rlimits, struct plan_rlimit);
 
 	(void)row;
-	for (uint32_t i = 0; i < o->plan->rlimits.n; i++) {
-		uint64_t floor = limits[i].type == RLIMIT_NOFILE ? 64 : 0;
-		const struct rlimit want = {
-			.rlim_cur = limits[i].soft < floor ? floor : limits[i].soft,
-			.rlim_max = limits[i].hard < floor ? floor : limits[i].hard,
-		};
+	for (uint32_t i = 0; i < o->plan->rlimits.n; i++)
+		if (set_rlimit(o, &limits[i], err) < 0)
+			return -1;
+	return 0;
+}
 
-		if (prlimit(o->pid, (__rlimit_resource_t)limits[i].type, &want, NULL) < 0)
-			return dj_fail_os(err, errno,
-					  "process.rlimits: set RLIMIT_%s to %llu:%llu%s",
-					  limit_name(limits[i].type), (unsigned long long)limits[i].soft,
-					  (unsigned long long)limits[i].hard,
-					  errno == EPERM ? " (raising a hard limit needs CAP_SYS_RESOURCE)" : "");
+/* A process that is not root cannot reopen /dev/stdout if it is somebody else's pipe.  Only an
+ * anonymous pipe: a file, socket, FIFO or terminal is the caller's and stays as it is (decision 1,
+ * CVE-2026-88265).  From outside, because inside a user namespace the pipe's owner is nobody. */
+int own_pipes(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	uint32_t uid = plan_owner_id(o->plan, o->plan->uid_maps, o->plan->uid);
+
+	(void)row;
+	for (int fd = 0; fd <= 2; fd++) {
+		struct statfs fs;
+
+		if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC)
+			continue;
+		/* An unprivileged caller owns its pipes already, and can give them to nobody. */
+		if (fchown(fd, uid, (gid_t)-1) < 0 && !(errno == EPERM && geteuid() != 0))
+			return dj_fail_os(err, errno, "give the pipe on descriptor %d to uid %u", fd, uid);
 	}
 	return 0;
 }

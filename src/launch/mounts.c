@@ -23,7 +23,7 @@ static int next_source(struct inside *s, uint32_t row, struct donjon_error *err)
 	if (s->next_source == s->n_sources) {
 		if (s->had_sources && wire_send(s->wire, WIRE_MORE, row, NULL, 0, err) < 0)
 			return -1;
-		s->n_sources = SOURCES_MAX;
+		s->n_sources = FD_MESSAGE_MAX;
 		s->next_source = 0;
 		if (wire_receive(s->wire, WIRE_TELL, row, s->sources, &s->n_sources, err) < 0) {
 			s->n_sources = 0;
@@ -36,18 +36,19 @@ static int next_source(struct inside *s, uint32_t row, struct donjon_error *err)
 	return dj_take_fd(&s->sources[s->next_source++]);
 }
 
-/* /proc and /sys must be literal directories: checked on the component itself, then mounted on that
- * very descriptor (B11; CVE-2019-19921, CVE-2023-27561 checked after resolving). */
+/* /proc and /sys must be literal directories: one name, not followed, mounted on that very
+ * descriptor (B11; CVE-2019-19921, CVE-2023-27561 checked after resolving). */
 static int literal_mount_point(int root, const char *path, struct donjon_error *err)
 {
-	int fd = path_open_beneath(root, path + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(root, path + 1, flags);
 
-	if (fd == -ENOENT)
-		return path_make_mount_point(root, path, true, err);
-	if (fd == -EXDEV || fd == -ELOOP || fd == -ENOTDIR)
+	if (fd < 0 && errno == ENOENT && mkdirat(root, path + 1, 0755) == 0)
+		fd = openat(root, path + 1, flags);
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
 		return dj_fail(err, DONJON_E_CONFIG, "%s in the root filesystem must be a real directory",
 			       path);
-	return fd < 0 ? dj_fail_os(err, -fd, "open %s in the root filesystem", path) : fd;
+	return fd < 0 ? dj_fail_os(err, errno, "open %s in the root filesystem", path) : fd;
 }
 
 static int mount_point(const struct inside *s, const struct plan_mount *mount, bool is_dir,
@@ -60,8 +61,7 @@ static int mount_point(const struct inside *s, const struct plan_mount *mount, b
 	if (mount->dest_nofollow) {
 		int fd = path_open_beneath(s->root, path + 1, O_PATH | O_NOFOLLOW, 0);
 
-		if (fd >= 0 || fd != -ENOENT)
-			return fd >= 0 ? fd : dj_fail_os(err, -fd, "open %s without following links", path);
+		return fd >= 0 ? fd : dj_fail_os(err, -fd, "open %s without following links", path);
 	}
 	return path_make_mount_point(s->root, path, is_dir, err);
 }
@@ -182,8 +182,13 @@ static int make_or_bind_cgroup(const struct inside *s, const struct plan_mount *
 {
 	int tree;
 
-	if (s->plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST)
+	if (s->plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST) {
+		/* Never more of the tree than the container's own part. */
+		if (!host)
+			return dj_fail(err, DONJON_E_CONFIG,
+				       "without a cgroup of its own the container needs a cgroup namespace");
 		return bind_cgroup(s, mount, host, err);
+	}
 	tree = make_cgroup(type, s->plan, flags, mount->attr_set, err);
 	if (tree < 0 && host && (err->os == EPERM || err->os == EBUSY)) {
 		dj_error_clear(err); /* P9: bind it instead */

@@ -30,7 +30,7 @@ int write_id_maps(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_rlimits(struct outside *o, uint32_t row, struct donjon_error *err);
 int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
-int volatile_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
+int own_pipes(struct outside *o, uint32_t row, struct donjon_error *err);
 int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err);
 int serve_sources(struct outside *o, uint32_t row, struct donjon_error *err);
 int hooks_runtime(struct outside *o, uint32_t row, struct donjon_error *err);
@@ -47,12 +47,13 @@ void outside_note(const struct outside *o, const char *check, const char *fmt, .
 struct child_args {
 	const struct dj_plan *plan;
 	int wire, stage;
+	int parent_wire;     /* the other end: ours by fork, to be closed or no end-of-file ever comes */
 	const int *cgroup_tasks;
 	size_t n_cgroup_tasks;
 	bool wait_for_maps;  /* a user namespace is being set up for us */
 	bool new_cgroup_ns;
-	int mount_namespace; /* joined, or -1 */
 };
 _Noreturn void child_main(const struct child_args *args);
+
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "launch/hooks.h"
+#include "launch/late_limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +65,7 @@ static const char *home_of(const struct inside *s, char *buf, size_t size)
 
 	if (handle < 0 || fstat(handle, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 1 << 20)
 		return "/";
-	(void)snprintf(path, sizeof(path), "%d/fd/%d", (int)getpid(), handle);
+	(void)snprintf(path, sizeof(path), "self/fd/%d", handle);
 	fd = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return "/";
@@ -178,7 +179,7 @@ int find_program(struct inside *s, uint32_t row, struct donjon_error *err)
 }
 
 /* Dispositions survive an execve when they are "ignore" (T59), and so does the mask. */
-static int reset_signals(struct donjon_error *err)
+int reset_signals(struct donjon_error *err)
 {
 	enum { KERNEL_SIGSET_SIZE = 8 };
 	struct { /* struct sigaction as the kernel has it: libc refuses its own internal signals */
@@ -198,16 +199,16 @@ static int reset_signals(struct donjon_error *err)
 	return 0;
 }
 
-/* Kept at a floor until now for the stage's own sake (see set_rlimits). */
-static int lower_descriptor_limit(const struct dj_plan *plan, struct donjon_error *err)
+/* Those that would have been in the stage's own way (see set_rlimit). */
+static int set_late_limits(const struct dj_plan *plan, struct donjon_error *err)
 {
 	const struct plan_rlimit *limits = plan_items(plan, plan->rlimits, struct plan_rlimit);
 
 	for (uint32_t i = 0; i < plan->rlimits.n; i++) {
 		const struct rlimit want = { .rlim_cur = limits[i].soft, .rlim_max = limits[i].hard };
 
-		if (limits[i].type == RLIMIT_NOFILE && setrlimit(RLIMIT_NOFILE, &want) < 0)
-			return dj_fail_os(err, errno, "process.rlimits: set RLIMIT_NOFILE");
+		if (limit_is_late(&limits[i]) && setrlimit(limits[i].type, &want) < 0)
+			return dj_fail_os(err, errno, "process.rlimits: set limit %d", limits[i].type);
 	}
 	return 0;
 }
@@ -217,12 +218,8 @@ int reset_process(struct inside *s, uint32_t row, struct donjon_error *err)
 	(void)row;
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return dj_fail_os(err, errno, "clear the parent-death signal");
-	/* Its own session, so that it cannot push input into the caller's terminal (CVE-2017-5226);
-	 * EPERM: it already leads one. */
-	if (setsid() < 0 && errno != EPERM)
-		return dj_fail_os(err, errno, "start a session");
 	(void)umask((mode_t)s->plan->umask);
-	if (lower_descriptor_limit(s->plan, err) < 0)
+	if (set_late_limits(s->plan, err) < 0)
 		return -1;
 	return reset_signals(err);
 }

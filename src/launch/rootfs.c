@@ -68,10 +68,11 @@ int attach_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
 int make_working_directory(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	(void)row;
-	/* Both peers make it when it is missing (P15); opened here, while the tree is writable, and
-	 * entered later through this descriptor. */
-	s->cwd = path_make_dir(s->root, plan_text(s->plan, s->plan->cwd), 0755, err);
-	return s->cwd < 0 ? dj_note(err, "process.cwd") : 0;
+	/* Both peers make it when it is missing (P15).  Only made here: what is entered later has to be
+	 * found again, below the masks and read-only paths that are still to come. */
+	dj_auto_close int made = path_make_dir(s->root, plan_text(s->plan, s->plan->cwd), 0755, err);
+
+	return made < 0 ? dj_note(err, "process.cwd") : 0;
 }
 
 int readonly_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
@@ -83,11 +84,10 @@ int readonly_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
 	return r < 0 ? dj_fail_os(err, -r, "make the root filesystem read-only") : 0;
 }
 
-/* For a root on initramfs, which pivot_root refuses (F17): the old root stays mounted below. */
+/* For a root on initramfs, which pivot_root refuses (F17): the root filesystem lies on "/" already,
+ * and the old root stays mounted below it. */
 static int enter_without_pivot(struct donjon_error *err)
 {
-	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0)
-		return dj_fail_os(err, errno, "move the root filesystem to /");
 	if (chroot(".") < 0)
 		return dj_fail_os(err, errno, "chroot");
 	return 0;
@@ -133,18 +133,20 @@ int pivot_root_step(struct inside *s, uint32_t row, struct donjon_error *err)
 
 int enter_working_directory(struct inside *s, uint32_t row, struct donjon_error *err)
 {
+	const char *path = plan_text(s->plan, s->plan->cwd);
+	dj_auto_close int fd = path_open_in_root(s->root, path, O_PATH | O_DIRECTORY, 0);
 	char where[4096];
 
 	(void)row;
-	if (fchdir(s->cwd) < 0)
-		return dj_fail_os(err, errno, "process.cwd: enter %s", plan_text(s->plan, s->plan->cwd));
-	dj_close(&s->cwd);
+	if (fd < 0)
+		return dj_fail_os(err, -fd, "process.cwd: open %s", path);
+	if (fchdir(fd) < 0)
+		return dj_fail_os(err, errno, "process.cwd: enter %s", path);
 	/* Asked of the kernel, not of the string (CVE-2024-21626; crun's first check compared text):
 	 * outside of our root it answers "(unreachable)/...". */
 	if (syscall(SYS_getcwd, where, sizeof(where)) < 0)
 		return dj_fail_os(err, errno, "process.cwd: read back");
 	if (where[0] != '/')
-		return dj_fail(err, DONJON_E_VERIFY, "process.cwd: %s leads out of the container",
-			       plan_text(s->plan, s->plan->cwd));
+		return dj_fail(err, DONJON_E_VERIFY, "process.cwd: %s leads out of the container", path);
 	return 0;
 }

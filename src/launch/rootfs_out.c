@@ -61,6 +61,20 @@ static int set_idmap(int tree, int userns, bool recursive)
 	return sys_mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? SYS_AT_RECURSIVE : 0), &attr);
 }
 
+/* All of a tree, or where one of its submounts cannot be mapped, its top alone: what lies below then
+ * shows foreign owners, which grants nothing, and is recorded. */
+static int map_tree(const struct outside *o, const char *what, int tree, int userns, bool recursive)
+{
+	int r = set_idmap(tree, userns, recursive);
+
+	if (r != -EINVAL || !recursive)
+		return r;
+	r = set_idmap(tree, userns, false);
+	if (r == 0)
+		outside_note(o, "userns.map", "mounts below %s are not id-mapped", what);
+	return r;
+}
+
 /* A mount point lies in the root filesystem unless an earlier mount covers it. */
 static bool lies_in_rootfs(const struct dj_plan *plan, const struct plan_mount *mounts, uint32_t index)
 {
@@ -132,9 +146,7 @@ int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
 		return 0;
 	if (!o->plan->rootfs_idmap)
 		return owner_is_mapped(o) ? 0 : make_mount_points(o, err);
-	r = set_idmap(o->root, o->userns, true);
-	if (r == -EINVAL)
-		r = set_idmap(o->root, o->userns, false); /* a submount that cannot: (b) for the top */
+	r = map_tree(o, "the root filesystem", o->root, o->userns, true);
 	if (r == 0)
 		return 0;
 	outside_note(o, "userns.map",
@@ -195,9 +207,9 @@ static int map_source(struct outside *o, const struct plan_mount *mount, int tre
 			return -1;
 		userns = own;
 	}
-	r = set_idmap(tree, userns, mount->idmap_recursive);
-	if (r == -EINVAL && mount->idmap_recursive && !mount->idmap_required)
-		r = set_idmap(tree, userns, false);
+	r = mount->idmap_required ? set_idmap(tree, userns, mount->idmap_recursive)
+				  : map_tree(o, plan_text(o->plan, mount->source), tree, userns,
+					     mount->idmap_recursive);
 	return r == 0 ? 0 : accept_unmapped(o, mount, tree, -r, err);
 }
 

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+enum { FSCONFIG_VALUE_MAX = 255 };
+
 bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *mount)
 {
 	if (plan->sources_by_stage)
@@ -25,6 +27,23 @@ uint32_t plan_host_id(const struct dj_plan *plan, struct plan_list maps, uint32_
 		if (id >= map[i].container_id && id - map[i].container_id < map[i].size)
 			return map[i].host_id + (id - map[i].container_id);
 	return UINT32_MAX;
+}
+
+uint32_t plan_owner_id(const struct dj_plan *plan, struct plan_list maps, uint32_t id)
+{
+	uint32_t host = plan_host_id(plan, maps, id);
+
+	return host == UINT32_MAX ? plan_items(plan, maps, struct oci_id_map)[0].host_id : host;
+}
+
+bool sources_has_outside_fs(const struct dj_plan *plan)
+{
+	const struct plan_mount *mounts = plan_items(plan, plan->mounts, struct plan_mount);
+
+	for (uint32_t i = 0; i < plan->mounts.n; i++)
+		if (mounts[i].kind == PLAN_MOUNT_FS_OUTSIDE)
+			return true;
+	return false;
 }
 
 int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
@@ -102,8 +121,10 @@ static int configure(int fs, const struct dj_plan *plan, const struct plan_mount
 			r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, key, equals + 1, 0);
 		}
 		if (r < 0)
-			return dj_fail_os(err, -r, "%s.options: %s", plan_text(plan, mount->pointer),
-					  option);
+			return dj_fail_os(err, -r, "%s.options: %.64s%s", plan_text(plan, mount->pointer), option,
+					  strlen(option) > FSCONFIG_VALUE_MAX
+						  ? "... (longer than the 255 bytes the kernel takes)"
+						  : "");
 	}
 	return 0;
 }

@@ -20,14 +20,18 @@ int mount_set_attributes(int tree, const struct plan_mount *mount, struct donjon
 /* A new superblock with the mount's data options, detached.  `label`: context= or NULL. */
 int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err);
 
-/* While this thread is in the joined namespaces: their API file systems (sysfs, proc, mqueue), which
+/* By a member of the joined namespaces: their API file systems (sysfs, proc, mqueue), which
  * a process of another user namespace may not make (decision 5), in plan order. */
 enum { SOURCES_OUTSIDE_FS_MAX = 8 };
+bool sources_has_outside_fs(const struct dj_plan *plan);
 int sources_prepare_joined(const struct dj_plan *plan, int fds[SOURCES_OUTSIDE_FS_MAX],
 			   struct donjon_error *err);
 
 /* Host id of a container id under the plan's maps; the id itself without a user namespace, and
  * (uint32_t)-1 where it is not mapped. */
 uint32_t plan_host_id(const struct dj_plan *plan, struct plan_list maps, uint32_t id);
+
+/* The same for what the container's root is to own: where 0 is not mapped, its first mapped id. */
+uint32_t plan_owner_id(const struct dj_plan *plan, struct plan_list maps, uint32_t id);
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static int map_plan(int fd, const struct dj_plan **out, struct donjon_error *err)
@@ -41,8 +42,10 @@ int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 
 	if (wire_receive(s->wire, WIRE_TELL, row, fds, &n, err) < 0)
 		return -1;
-	if (n == 0 || map_plan(fds[0], &s->plan, err) < 0)
-		return n ? -1 : dj_fail(err, DONJON_E_VERIFY, "no plan came");
+	if (n == 0)
+		return dj_fail(err, DONJON_E_VERIFY, "no plan came");
+	if (map_plan(fds[0], &s->plan, err) < 0)
+		return -1;
 	(void)close(fds[0]);
 	if (!s->plan->sources_by_stage)
 		s->root = fds[used++];
@@ -65,19 +68,19 @@ static int die_on_signals(struct donjon_error *err)
 {
 	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM };
 	const struct sigaction action = { .sa_handler = die };
-	sigset_t none;
 
 	for (size_t i = 0; i < DJ_COUNT(fatal); i++)
 		if (sigaction(fatal[i], &action, NULL) < 0)
 			return dj_fail_os(err, errno, "handle signal %d", fatal[i]);
-	(void)sigemptyset(&none);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-		return dj_fail_os(err, errno, "unblock signals");
 	return 0;
 }
 
 int await_release(struct inside *s, uint32_t row, struct donjon_error *err)
 {
+	/* Its own session, so that neither a hook nor the program can push input into the caller's
+	 * terminal (CVE-2017-5226); EPERM: it already leads one. */
+	if (setsid() < 0 && errno != EPERM)
+		return dj_fail_os(err, errno, "start a session");
 	if (die_on_signals(err) < 0)
 		return -1;
 	if (s->gate < 0)
@@ -107,6 +110,8 @@ static int map_page(int fd, struct exec_page **out, struct donjon_error *err)
  * one is awaited, so that a caller that died half-way does not take the container with it. */
 static int accept_start(struct inside *s, uint32_t row, int *page_fd, struct donjon_error *err)
 {
+	const struct timeval patience = { .tv_sec = 5 };
+
 	for (;;) {
 		size_t n = 1;
 
@@ -115,6 +120,8 @@ static int accept_start(struct inside *s, uint32_t row, int *page_fd, struct don
 			continue;
 		if (s->wire < 0)
 			return dj_fail_os(err, errno, "accept start");
+		if (setsockopt(s->wire, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+			return dj_fail_os(err, errno, "limit the wait for start's message");
 		if (wire_receive(s->wire, WIRE_TELL, row, page_fd, &n, err) == 0 && n == 1)
 			return 0;
 		dj_error_clear(err);
@@ -131,8 +138,11 @@ int await_start(struct inside *s, uint32_t row, struct donjon_error *err)
 		if (accept_start(s, row, &page_fd, err) < 0)
 			return -1;
 		dj_close(&s->gate);
-	} else if (wire_receive(s->wire, WIRE_TELL, row, &page_fd, &n, err) < 0 || n != 1) {
-		return n == 1 ? -1 : dj_fail(err, DONJON_E_VERIFY, "no exec report page came");
+	} else {
+		if (wire_receive(s->wire, WIRE_TELL, row, &page_fd, &n, err) < 0)
+			return -1;
+		if (n != 1)
+			return dj_fail(err, DONJON_E_VERIFY, "no exec report page came");
 	}
 	return map_page(page_fd, &s->page, err);
 }
@@ -141,13 +151,14 @@ int main(int argc, char **argv)
 {
 	struct donjon_error err = { 0 };
 	struct inside s = {
-		.wire = argc == 2 ? atoi(argv[1]) : -1, .gate = -1, .proc = -1, .root = -1, .host_root = -1,
-		.dev = -1, .empty_dir = -1, .cwd = -1,
+		.wire = argc == 2 ? atoi(argv[1]) : -1, .gate = -1, .proc = -1, .root = -1, .empty_dir = -1,
 	};
 
 	if (s.wire < 3 || fcntl(s.wire, F_SETFD, FD_CLOEXEC) < 0)
 		return 1;
-	if (launch_walk_in(&s, launch_mark(STEP_MARK_HAND_OVER), (uint32_t)launch_steps_count, &err) < 0)
+	/* Signals first: with SIGCHLD ignored no hook's status could be waited for. */
+	if (reset_signals(&err) < 0 ||
+	    launch_walk_in(&s, launch_mark(STEP_MARK_HAND_OVER), (uint32_t)launch_steps_count, &err) < 0)
 		wire_send_failure(s.wire, &err);
 	return 1;
 }

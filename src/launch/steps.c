@@ -64,6 +64,10 @@ static bool wants_scheduling(const struct dj_plan *plan)
 	return plan->scheduler_set || plan->io_priority_set || plan->personality_set;
 }
 static bool wants_volatile(const struct dj_plan *plan) { return plan->rootfs_volatile; }
+static bool wants_readback(const struct dj_plan *plan)
+{
+	return plan->mounts.n || plan->masked.n || plan->readonly.n || plan->rootfs_readonly;
+}
 static bool wants_rlimits(const struct dj_plan *plan) { return plan->rlimits.n > 0; }
 static bool wants_oom_score(const struct dj_plan *plan) { return plan->oom_score_adj_set; }
 static bool wants_pipes(const struct dj_plan *plan) { return plan->chown_pipes && !plan->terminal; }
@@ -89,13 +93,15 @@ const struct step launch_steps[] = {
 	{ "new-cgroup-namespace", STEP_CHILD, wants_cgroup_ns,  NULL, NULL,
 	  "unshare the cgroup namespace after joining, so that its root is our cgroup" },
 	{ "write-id-maps",      STEP_OUT,   wants_id_maps,      OUT(write_id_maps), NULL,
-	  "write uid_map, gid_map, setgroups and read them back" },
+	  "write setgroups, uid_map and gid_map" },
 	{ "oom-score",          STEP_OUT,   wants_oom_score,    OUT(set_oom_score), NULL,
 	  "oom_score_adj, with the host's rights" },
 	{ "map-rootfs",         STEP_OUT,   wants_userns,       OUT(map_rootfs), NULL,
 	  "id-map the root filesystem, or make mount points where that is impossible" },
-	{ "volatile-rootfs",    STEP_OUT,   wants_volatile,     OUT(volatile_rootfs), NULL,
-	  "put a bounded tmpfs over the root filesystem" },
+	{ "rlimits",            STEP_OUT,   wants_rlimits,      OUT(set_rlimits), NULL,
+	  "resource limits, with the host's rights" },
+	{ "own-pipes",          STEP_OUT,   wants_pipes,        OUT(own_pipes), NULL,
+	  "give anonymous pipes on 0-2 to the process user" },
 	{ "ids-mapped",         STEP_TELL_IN, NULL,             NULL, NULL,
 	  "let the child become root of its namespaces" },
 	{ "become-stage",       STEP_CHILD, NULL,               NULL, NULL,
@@ -104,6 +110,8 @@ const struct step launch_steps[] = {
 	  "pass the plan, the root and the gate" },
 	{ "attach-rootfs",      STEP_IN,    NULL,               NULL, IN(attach_rootfs),
 	  "stop propagation, attach the root filesystem" },
+	{ "volatile-rootfs",    STEP_IN,    wants_volatile,     NULL, IN(volatile_rootfs),
+	  "put a bounded tmpfs over the root filesystem" },
 	{ "mounts",             STEP_BOTH,  NULL,               OUT(serve_sources), IN(mount_all),
 	  "place every mount, in order, below the root descriptor" },
 	{ "devices",            STEP_IN,    wants_devices,      NULL, IN(make_devices),
@@ -142,30 +150,26 @@ const struct step launch_steps[] = {
 	  "scheduler, I/O priority, personality" },
 	{ "enter-directory",    STEP_IN,    NULL,               NULL, IN(enter_working_directory),
 	  "change to the working directory and prove that it is inside" },
-	{ "own-pipes",          STEP_IN,    wants_pipes,        NULL, IN(own_pipes),
-	  "give anonymous pipes on 0-2 to the process user" },
+	{ "verify-inside",      STEP_IN,    wants_readback,     NULL, IN(verify_inside),
+	  "compare mounts, read-only and masked paths, as the kernel reports them, with the plan" },
 	{ "exec-label",         STEP_IN,    wants_label,        NULL, IN(set_exec_label),
 	  "AppArmor profile or SELinux label for the next execve, read back" },
 	{ "identity",           STEP_IN,    NULL,               NULL, IN(set_identity),
 	  "bounding set, groups, ids, capabilities, no_new_privs" },
 	{ "find-program",       STEP_IN,    NULL,               NULL, IN(find_program),
 	  "look up args[0] as the process user" },
-	{ "verify-inside",      STEP_IN,    NULL,               NULL, IN(verify_inside),
-	  "compare mounts, masks, directory, keys and descriptors with the plan" },
 	{ "created",            STEP_TELL_OUT, NULL,            NULL, NULL,
 	  "report that everything but the filter is in force" },
 	{ "verify-outside",     STEP_OUT,   NULL,               OUT(verify_outside), NULL,
 	  "compare ids, capabilities, namespaces and cgroup, as the kernel reports them, with the plan" },
-	{ "rlimits",            STEP_OUT,   wants_rlimits,      OUT(set_rlimits), NULL,
-	  "resource limits, with the host's rights" },
 	{ "release",            STEP_IN,    NULL,               NULL, IN(await_release),
-	  "stop depending on the creating process" },
+	  "take a session of its own, stop depending on the creating process" },
 	{ "start",              STEP_IN,    NULL,               NULL, IN(await_start),
 	  "wait for start" },
 	{ "hooks-start-container", STEP_IN, wants_start_hooks,  NULL, IN(hooks_start_container),
 	  "run startContainer hooks" },
 	{ "reset-process",      STEP_IN,    NULL,               NULL, IN(reset_process),
-	  "default signals, umask, no parent-death signal" },
+	  "default signals, umask, low limits, no parent-death signal" },
 	{ "close-descriptors",  STEP_IN,    NULL,               NULL, IN(close_descriptors),
 	  "close everything that is not handed on, before the filter" },
 	{ "landlock",           STEP_IN,    wants_landlock,     NULL, NULL,

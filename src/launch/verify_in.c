@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -36,14 +37,30 @@ static int mount_flags(const struct inside *s, const char *path, uint64_t *flags
 	return 0;
 }
 
+/* Hidden by a mask at or above it: what is there cannot be, and need not be, looked at. */
+static bool is_masked(const struct dj_plan *plan, const char *path, bool or_is_one)
+{
+	const plan_str *masked = plan_items(plan, plan->masked, plan_str);
+
+	for (uint32_t i = 0; i < plan->masked.n; i++) {
+		const char *mask = plan_text(plan, masked[i]);
+
+		if (path_has_prefix(path, mask) && (or_is_one || strcmp(path, mask) != 0))
+			return true;
+	}
+	return false;
+}
+
+/* Covered by a later mount (a change of attributes covers nothing), or by a mask. */
 static bool is_covered(const struct dj_plan *plan, const struct plan_mount *mounts, uint32_t index)
 {
 	const char *path = plan_text(plan, mounts[index].destination);
 
 	for (uint32_t i = index + 1; i < plan->mounts.n; i++)
-		if (path_has_prefix(path, plan_text(plan, mounts[i].destination)))
+		if (mounts[i].kind != PLAN_MOUNT_REMOUNT &&
+		    path_has_prefix(path, plan_text(plan, mounts[i].destination)))
 			return true;
-	return false;
+	return is_masked(plan, path, true);
 }
 
 static int verify_mounts(const struct inside *s, struct donjon_error *err)
@@ -74,6 +91,8 @@ static int verify_readonly(const struct inside *s, const char *path, struct donj
 	struct stat st;
 	long type;
 
+	if (is_masked(s->plan, path, true))
+		return 0;
 	if (mount_flags(s, path, &have, &st, &type) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : dj_fail_os(err, errno, "read back %s", path);
 	if (!(have & SYS_MOUNT_ATTR_RDONLY))
@@ -88,6 +107,8 @@ static int verify_mask(const struct inside *s, const char *path, struct donjon_e
 	struct stat st;
 	long type;
 
+	if (is_masked(s->plan, path, false))
+		return 0;
 	if (mount_flags(s, path, &have, &st, &type) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : dj_fail_os(err, errno, "read back %s", path);
 	if (S_ISDIR(st.st_mode) ? type == TMPFS_MAGIC && (have & SYS_MOUNT_ATTR_RDONLY)

@@ -2,6 +2,7 @@
  * with the plan.  Read from a verified procfs, not from what the stage claims. */
 #include "launch/outside.h"
 
+#include "base/cleanup.h"
 #include "base/procfs.h"
 #include "launch/sources.h"
 
@@ -20,28 +21,9 @@ static const char *field(const char *status, const char *name)
 	return at ? at + strlen(name) : "";
 }
 
-/* Where the namespace was joined and its maps are not in the plan, the kernel's own are used. */
-static uint32_t joined_host_id(struct outside *o, const char *file, uint32_t id)
+static uint32_t host_id(struct outside *o, struct plan_list maps, uint32_t id)
 {
-	char path[64], text[8192], *line, *rest = text;
-	struct donjon_error ignored = { 0 };
-	unsigned inside, outside, size;
-
-	(void)snprintf(path, sizeof(path), "%d/%s", (int)o->pid, file);
-	if (procfs_read(o->proc, path, text, sizeof(text), &ignored) < 0)
-		return UINT32_MAX;
-	while ((line = strsep(&rest, "\n")))
-		if (sscanf(line, "%u %u %u", &inside, &outside, &size) == 3 && id >= inside &&
-		    id - inside < size)
-			return outside + (id - inside);
-	return UINT32_MAX;
-}
-
-static uint32_t host_id(struct outside *o, struct plan_list maps, const char *file, uint32_t id)
-{
-	if (!o->plan->verify_host_ids)
-		return id;
-	return maps.n ? plan_host_id(o->plan, maps, id) : joined_host_id(o, file, id);
+	return o->plan->verify_host_ids ? plan_host_id(o->plan, maps, id) : id;
 }
 
 /* "Uid:" and "Gid:" lines: real, effective, saved, filesystem, as ids of this process's namespace. */
@@ -74,13 +56,16 @@ static int check_groups(struct outside *o, const char *status, struct donjon_err
 	const struct dj_plan *plan = o->plan;
 	const uint32_t *groups = plan_items(plan, plan->groups, uint32_t);
 	const char *at = field(status, "\nGroups:");
-	uint32_t want[256];
+	dj_auto_free uint32_t *want = NULL;
 	size_t n = plan->groups.n;
 
-	if (!plan->set_groups || n > sizeof(want) / sizeof(want[0]))
+	if (!plan->set_groups)
 		return 0;
+	want = calloc(n + 1, sizeof(*want));
+	if (!want)
+		return dj_fail_os(err, ENOMEM, "compare groups");
 	for (size_t i = 0; i < n; i++)
-		want[i] = host_id(o, plan->gid_maps, "gid_map", groups[i]);
+		want[i] = host_id(o, plan->gid_maps, groups[i]);
 	qsort(want, n, sizeof(want[0]), compare_uint32);
 	for (size_t i = 0; i < n; i++) {
 		char *end;
@@ -154,11 +139,30 @@ static int check_namespace(struct outside *o, enum oci_ns ns, struct donjon_erro
 	return 0;
 }
 
+/* Of the lines of /proc/PID/cgroup, those of hierarchies that are mounted here: others cannot be
+ * joined by anybody. "N:names:/path" */
+static const char *joined_path(const struct dj_plan *plan, char *line)
+{
+	const struct plan_cgroup_v1 *v1 = plan_items(plan, plan->cgroup_v1, struct plan_cgroup_v1);
+	char *names = strchr(line, ':'), *path = names ? strchr(++names, ':') : NULL;
+
+	if (!path)
+		return NULL;
+	*path++ = '\0';
+	if (!*names)
+		return plan->cgroup_joins_v2 ? path : NULL;
+	for (uint32_t i = 0; i < plan->cgroup_v1.n; i++)
+		if (strcmp(names, plan_text(plan, v1[i].name)) == 0)
+			return path;
+	return NULL;
+}
+
 /* CVE-2025-47291: a process outside its cgroup escapes every limit. */
 static int check_cgroup(struct outside *o, struct donjon_error *err)
 {
 	const char *want = plan_text(o->plan, o->plan->cgroup_path);
 	char path[64], text[8192], *line, *rest = text;
+	size_t checked = 0;
 
 	if (!o->plan->cgroup || !*want)
 		return 0;
@@ -166,25 +170,33 @@ static int check_cgroup(struct outside *o, struct donjon_error *err)
 	if (procfs_read(o->proc, path, text, sizeof(text), err) < 0)
 		return -1;
 	while ((line = strsep(&rest, "\n"))) {
-		size_t len = strlen(line), n = strlen(want);
+		const char *at = joined_path(o->plan, line);
+		size_t len = at ? strlen(at) : 0, n = strlen(want) + 1;
 
-		if (len && (len < n || strcmp(line + len - n, want) != 0))
-			return dj_fail(err, DONJON_E_VERIFY, "the process is in cgroup %s, not below %s", line,
-				       want);
+		checked += at != NULL;
+		if (at && (len < n || at[len - n] != '/' || strcmp(at + len - n + 1, want) != 0))
+			return dj_fail(err, DONJON_E_VERIFY, "the process is in cgroup %s of %s, not in %s", at,
+				       line, want);
 	}
+	if (!checked)
+		return dj_fail(err, DONJON_E_VERIFY, "the process is in none of the cgroup hierarchies");
 	return 0;
 }
 
 int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err)
 {
-	char path[64], status[8192];
+	const size_t size = 8192 + 11 * (size_t)o->plan->groups.n;
+	dj_auto_free char *status = malloc(size);
+	char path[64];
 
 	(void)row;
+	if (!status)
+		return dj_fail_os(err, ENOMEM, "read the process's status");
 	(void)snprintf(path, sizeof(path), "%d/status", (int)o->pid);
-	if (procfs_read(o->proc, path, status, sizeof(status), err) < 0)
+	if (procfs_read(o->proc, path, status, size, err) < 0)
 		return -1;
-	if (check_ids(status, "\nUid:", host_id(o, o->plan->uid_maps, "uid_map", o->plan->uid), err) < 0 ||
-	    check_ids(status, "\nGid:", host_id(o, o->plan->gid_maps, "gid_map", o->plan->gid), err) < 0 ||
+	if (check_ids(status, "\nUid:", host_id(o, o->plan->uid_maps, o->plan->uid), err) < 0 ||
+	    check_ids(status, "\nGid:", host_id(o, o->plan->gid_maps, o->plan->gid), err) < 0 ||
 	    check_groups(o, status, err) < 0 || check_caps(o->plan, status, err) < 0)
 		return -1;
 	if (strtol(field(status, "\nNoNewPrivs:"), NULL, 10) != o->plan->no_new_privs)

@@ -139,7 +139,8 @@ void oci_strings_add(struct dj_arena *arena, struct oci_strings *list, char *s);
 #define OCI_OBJECT(T, k, m, o, f)                                                                  \
 	{ .key = k, .read = oci_read_object, OCI_AT(T, m), .set = offsetof(T, m.set),              \
 	  .flags = (f) | OCI_SETS, .how = o }
-#define OCI_PART(T, k, m, o, f) { .key = k, .read = oci_read_object, OCI_AT(T, m), .flags = f, .how = o }
+#define OCI_PART(T, k, m, o, f)                                                                    \
+	{ .key = k, .read = oci_read_object, OCI_AT(T, m), .flags = f, .how = o }
 #define OCI_GROUP(k, o, f) { .key = k, .read = oci_read_object, .flags = f, .how = o }
 #define OCI_GROUP_SETS(T, k, s, o)                                                                 \
 	{ .key = k, .read = oci_read_object, .set = offsetof(T, s), .flags = OCI_SETS, .how = o }

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#define KERNEL_VERSION "%5u.%5u" /* for sscanf */
+
 /* What conditions are decided by. */
 struct machine {
 	uint64_t capabilities;
@@ -104,8 +106,7 @@ static bool kernel_is_at_least(const struct machine *machine, const char *versio
 {
 	unsigned major = 0, minor = 0;
 
-	if (sscanf(version, "%3u.%3u", &major, &minor) < 1)
-		return false;
+	(void)sscanf(version, KERNEL_VERSION, &major, &minor); /* its form was checked */
 	return machine->kernel_major != major ? machine->kernel_major > major
 	                                      : machine->kernel_minor >= minor;
 }
@@ -133,16 +134,32 @@ static struct machine this_machine(uint64_t capabilities)
 
 	/* Cannot fail with a valid buffer; version 0 would only leave conditional rules out. */
 	if (uname(&uts) == 0)
-		(void)sscanf(uts.release, "%5u.%5u", &machine.kernel_major, &machine.kernel_minor);
+		(void)sscanf(uts.release, KERNEL_VERSION, &machine.kernel_major,
+		             &machine.kernel_minor);
 	return machine;
 }
 
 /* ---- fields ---- */
 
+static int read_kernel_version(struct oci_decoder *d, const struct json_value *value,
+                               const struct oci_field *field, void *to)
+{
+	int rc = oci_read_string(d, value, field, to), end = 0;
+	unsigned major, minor;
+
+	if (rc != OCI_STORED)
+		return rc;
+	if (sscanf(json_string(value), KERNEL_VERSION "%n", &major, &minor, &end) != 2 ||
+	    json_string(value)[end] != '\0')
+		return oci_decode_fail(d, "must be a kernel version like 4.8");
+	return OCI_STORED;
+}
+
 static const struct oci_field condition_fields[] = {
 	OCI_STRINGS(struct condition, "arches", arches),
 	OCI_STRINGS(struct condition, "caps", caps),
-	OCI_STRING(struct condition, "minKernel", min_kernel, OCI_EMPTY_IS_UNSET),
+	OCI_CUSTOM(struct condition, "minKernel", min_kernel, read_kernel_version,
+	           OCI_EMPTY_IS_UNSET),
 };
 static const struct oci_object condition_object = OCI_OBJECT_OF(condition_fields);
 

@@ -26,10 +26,10 @@ struct oci_rule {
 /* clang-format on */
 
 enum oci_place_kind {
-	OCI_ONE,   /* the object itself; the path continues in the rule's member */
-	OCI_LIST,  /* path[3] */
-	OCI_MAP,   /* path["key"]; every item starts with its key */
-	OCI_KINDS, /* path[uts]; one item for each kind of namespace */
+	OCI_PLACE_ONE,   /* the object itself; the path continues in the rule's member */
+	OCI_PLACE_LIST,  /* path[3] */
+	OCI_PLACE_MAP,   /* path["key"]; every item starts with its key */
+	OCI_PLACE_KINDS, /* path[uts]; one item for each kind of namespace */
 };
 
 struct oci_place {
@@ -41,9 +41,9 @@ struct oci_place {
 };
 
 #define OCI_OFFSET(m) offsetof(struct oci_spec, m)
-#define OCI_THE(m)    OCI_ONE, OCI_OFFSET(m), sizeof(((struct oci_spec *)0)->m)
-#define OCI_ITEMS(m)  OCI_LIST, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
-#define OCI_PAIRS(m)  OCI_MAP, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
+#define OCI_THE(m)    OCI_PLACE_ONE, OCI_OFFSET(m), sizeof(((struct oci_spec *)0)->m)
+#define OCI_ITEMS(m)  OCI_PLACE_LIST, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
+#define OCI_PAIRS(m)  OCI_PLACE_MAP, OCI_OFFSET(m), sizeof(*((struct oci_spec *)0)->m.v)
 #define OCI_RULES(r)  r, DJ_COUNT(r)
 
 struct oci_places {

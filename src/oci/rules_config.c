@@ -88,7 +88,7 @@ static const struct oci_rule hook_rules[] = {
 	}
 
 static const struct oci_place places[] = {
-	{ "", OCI_ONE, 0, sizeof(struct oci_spec), OCI_RULES(config_rules) },
+	{ "", OCI_PLACE_ONE, 0, sizeof(struct oci_spec), OCI_RULES(config_rules) },
 	{ "mounts", OCI_ITEMS(mounts), OCI_RULES(mount_rules) },
 	HOOKS("prestart", OCI_HOOK_PRESTART),
 	HOOKS("createRuntime", OCI_HOOK_CREATE_RUNTIME),

@@ -124,7 +124,7 @@ static const struct oci_rule path_rules[] = {
 
 static const struct oci_place places[] = {
 	{ "linux.", OCI_THE(linux), OCI_RULES(linux_rules) },
-	{ "linux.namespaces", OCI_KINDS, offsetof(struct oci_spec, linux.namespaces),
+	{ "linux.namespaces", OCI_PLACE_KINDS, offsetof(struct oci_spec, linux.namespaces),
 	  sizeof(struct oci_namespace), OCI_RULES(namespace_rules) },
 	{ "linux.maskedPaths", OCI_ITEMS(linux.masked_paths), OCI_RULES(path_rules) },
 	{ "linux.readonlyPaths", OCI_ITEMS(linux.readonly_paths), OCI_RULES(path_rules) },

@@ -278,7 +278,7 @@ struct oci_linux {
 	} time_offset_monotonic, time_offset_boottime;
 	OCI_LIST(struct oci_device) devices;
 	OCI_LIST(struct oci_pair) net_devices; /* name on the host -> name inside ("": same) */
-	OCI_LIST(struct oci_pair) sysctl;      /* keys with '.' as separator, normalised once */
+	OCI_LIST(struct oci_pair) sysctl; /* keys with '.' as separator and '/' for a '.' in a name */
 	char *cgroups_path;
 	struct oci_resources resources;
 	struct oci_seccomp seccomp;

@@ -24,9 +24,9 @@ static struct items items_at(const struct oci_spec *spec, const struct oci_place
 	const char *at = (const char *)spec + place->offset;
 	struct items items;
 
-	if (place->kind == OCI_ONE)
+	if (place->kind == OCI_PLACE_ONE)
 		return (struct items){ at, 1 };
-	if (place->kind == OCI_KINDS)
+	if (place->kind == OCI_PLACE_KINDS)
 		return (struct items){ at, OCI_NS_COUNT };
 	memcpy(&items, at, sizeof(items));
 	return items;
@@ -38,15 +38,15 @@ static int fail_rule(const struct oci_place *place, const struct oci_rule *rule,
 	char where[128] = "";
 
 	switch (place->kind) {
-	case OCI_ONE:
+	case OCI_PLACE_ONE:
 		break;
-	case OCI_LIST:
+	case OCI_PLACE_LIST:
 		(void)snprintf(where, sizeof(where), "[%zu]", i);
 		break;
-	case OCI_MAP:
+	case OCI_PLACE_MAP:
 		(void)snprintf(where, sizeof(where), "[\"%.64s\"]", oci_string_at(item));
 		break;
-	case OCI_KINDS:
+	case OCI_PLACE_KINDS:
 		(void)snprintf(where, sizeof(where), "[%s]",
 		               oci_word_name(&oci_namespace_words, i));
 		break;

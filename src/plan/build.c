@@ -62,8 +62,14 @@ static int refuse_unsupported(const struct plan_input *in, struct donjon_error *
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.memoryPolicy: not supported");
 	if (linux->net_devices.n)
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.netDevices: not supported");
-	if (!linux->namespaces[OCI_NS_MOUNT].set)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.namespaces: a mount namespace is required");
+	/* Entering a root filesystem in somebody else's mount namespace would change theirs. */
+	if (!linux->namespaces[OCI_NS_MOUNT].set || linux->namespaces[OCI_NS_MOUNT].path)
+		return dj_fail(err, DONJON_E_UNSUPPORTED,
+			       "linux.namespaces: a new mount namespace is required");
+	if (linux->namespaces[OCI_NS_USER].path && (!linux->uid_mappings.n || !linux->gid_mappings.n))
+		return dj_fail(err, DONJON_E_UNSUPPORTED,
+			       "linux.namespaces: joining a user namespace needs its uidMappings and "
+			       "gidMappings in the config");
 	return 0;
 }
 

@@ -164,6 +164,14 @@ static bool takes_label(const struct draft *d)
 	return is_type(d, "tmpfs") || is_type(d, "mqueue") || is_type(d, "devpts") || is_type(d, "ramfs");
 }
 
+/* The host id the stage has while it mounts: root's, or the first mapped one's. */
+static uint32_t root_id(const struct oci_id_maps *maps)
+{
+	uint32_t id = plan_map_id(maps, 0);
+
+	return id == UINT32_MAX ? maps->v[0].host_id : id;
+}
+
 /* /dev is ours whatever is listed there (decision 30): a listed tmpfs contributes mode and size. */
 static void set_dev_data(const struct mounts *m, struct draft *d)
 {
@@ -191,8 +199,8 @@ static void set_dev_data(const struct mounts *m, struct draft *d)
 	/* Made in the initial user namespace, or its nodes would not open; owned by container root. */
 	if (plan_has_userns(m->in) && m->in->host->euid == 0 && m->in->host->initial_userns &&
 	    m->in->spec->linux.uid_mappings.n) {
-		add_data(d, dj_arena_printf(arena, "uid=%u", plan_map_id(&m->in->spec->linux.uid_mappings, 0)));
-		add_data(d, dj_arena_printf(arena, "gid=%u", plan_map_id(&m->in->spec->linux.gid_mappings, 0)));
+		add_data(d, dj_arena_printf(arena, "uid=%u", root_id(&m->in->spec->linux.uid_mappings)));
+		add_data(d, dj_arena_printf(arena, "gid=%u", root_id(&m->in->spec->linux.gid_mappings)));
 	}
 }
 
@@ -273,6 +281,21 @@ static void add_late_readonly(struct mounts *m, size_t index)
 	m->v[m->n++] = late;
 }
 
+static bool is_filled_later(const struct mounts *m, size_t index)
+{
+	const struct plan_mount *mount = &m->v[index];
+	const char *path = plan_text(PLAN(m->block), mount->destination);
+
+	if (!(mount->attr_set & SYS_MOUNT_ATTR_RDONLY))
+		return false;
+	if (mount->kind == PLAN_MOUNT_DEV || mount->copy_up)
+		return true;
+	for (size_t i = index + 1; mount->kind == PLAN_MOUNT_FS && i < m->n; i++)
+		if (path_has_prefix(plan_text(PLAN(m->block), m->v[i].destination), path))
+			return true;
+	return false;
+}
+
 static int add_mount(struct mounts *m, const struct oci_mount *mount, const char *pointer,
 		     struct donjon_error *err)
 {
@@ -325,13 +348,15 @@ static void set_cgroup_view(struct plan_block *block, const struct plan_input *i
 	struct plan_list list;
 
 	const char *path = dj_arena_strdup(block->arena, plan_text(PLAN(block), PLAN(block)->cgroup_path));
+	bool own = *path != '\0'; /* or nothing of the host's tree may be shown */
 
+	PLAN(block)->cgroup_joins_v2 = in->host->v2_mount_point[0] != '\0';
 	if (in->host->cgroup_mode == HOST_CGROUP_V2) {
 		plan_str host = plan_add_text(
 			block, dj_arena_printf(block->arena, "%s/%s", in->host->v2_mount_point, path));
 
 		PLAN(block)->cgroup_v2 = true;
-		PLAN(block)->cgroup_v2_host = host;
+		PLAN(block)->cgroup_v2_host = own ? host : 0;
 	}
 	if (in->host->cgroup_mode != HOST_CGROUP_V1)
 		return;
@@ -343,9 +368,10 @@ static void set_cgroup_view(struct plan_block *block, const struct plan_input *i
 
 		for (char *rest = list_text, *name; names.n < 15 && (name = strsep(&rest, ","));)
 			names.v[names.n++] = name;
+		v1[i].name = plan_add_text(block, h->controllers);
 		v1[i].dir = plan_add_text(block, dir ? dir + 1 : h->controllers);
 		v1[i].controllers = plan_add_strings(block, &names);
-		v1[i].host = plan_add_text(block, dj_arena_printf(block->arena, "%s/%s", h->mount_point, path));
+		v1[i].host = !own ? 0 : plan_add_text(block, dj_arena_printf(block->arena, "%s/%s", h->mount_point, path));
 	}
 	list = plan_add_list(block, v1, in->host->n_v1, sizeof(v1[0]));
 	PLAN(block)->cgroup_v1 = list;
@@ -380,7 +406,7 @@ int plan_mounts(struct plan_block *block, const struct plan_input *in, struct po
 	(void)record;
 	set_rootfs(block, in);
 	set_cgroup_view(block, in);
-	m.v = dj_arena_array(block->arena, 2 * spec->mounts.n + 2, sizeof(*m.v));
+	m.v = dj_arena_array(block->arena, 2 * spec->mounts.n + 4, sizeof(*m.v));
 	if (!lists_dev(in) && add_own_dev(&m, err) < 0)
 		return -1;
 	for (size_t i = 0; i < spec->mounts.n; i++) {
@@ -393,11 +419,9 @@ int plan_mounts(struct plan_block *block, const struct plan_input *in, struct po
 			(void)snprintf(pointer, sizeof(pointer), "mounts[%zu]", i - ours);
 		if (add_mount(&m, &spec->mounts.v[i], pointer, err) < 0)
 			return -1;
-		if (m.v[m.n - 1].copy_up && m.v[m.n - 1].attr_set & SYS_MOUNT_ATTR_RDONLY)
-			add_late_readonly(&m, m.n - 1);
 	}
 	for (size_t n = m.n; first < n; first++)
-		if (m.v[first].kind == PLAN_MOUNT_DEV && m.v[first].attr_set & SYS_MOUNT_ATTR_RDONLY)
+		if (is_filled_later(&m, first))
 			add_late_readonly(&m, first);
 	list = plan_add_list(block, m.v, m.n, sizeof(*m.v));
 	label = plan_add_text(block, spec->linux.mount_label);

@@ -44,6 +44,7 @@ enum plan_mount_kind {
 
 /* One v1 hierarchy shown by a PLAN_MOUNT_CGROUP mount. */
 struct plan_cgroup_v1 {
+	plan_str name;               /* as /proc/PID/cgroup has it: "cpu,cpuacct", "name=systemd" */
 	plan_str dir;                /* "cpu,cpuacct", "systemd" */
 	struct plan_list controllers; /* of plan_str: "cpu", "cpuacct", or "name=systemd" */
 	plan_str host;               /* the container's cgroup there, as a path of the host */
@@ -134,6 +135,7 @@ struct dj_plan {
 	struct plan_list mounts;     /* of struct plan_mount, in order */
 	struct plan_list devices;    /* of struct plan_device */
 	struct plan_list masked, readonly; /* of plan_str */
+	bool cgroup_joins_v2;              /* a v2 tree is mounted, alone or beside v1 */
 	bool cgroup_v2;                    /* what PLAN_MOUNT_CGROUP shows */
 	plan_str cgroup_v2_host;           /* the container's v2 cgroup, as a path of the host */
 	struct plan_list cgroup_v1;        /* of struct plan_cgroup_v1 */

@@ -13,7 +13,7 @@ static void check(int rc, const struct donjon_error *err)
 	assert((rc == 0) == (err->text[0] == '\0'));
 }
 
-static void try_config(const char *text, size_t size)
+static int try_config(const char *text, size_t size)
 {
 	dj_auto_arena struct dj_arena arena = { 0 };
 	struct donjon_error err = { 0 };
@@ -23,6 +23,7 @@ static void try_config(const char *text, size_t size)
 	check(rc, &err);
 	if (rc == 0)
 		check(oci_validate(&spec, &err), &err);
+	return rc;
 }
 
 static void try_parts(const char *text, size_t size)
@@ -38,7 +39,7 @@ static void try_parts(const char *text, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	try_config((const char *)data, size);
-	try_parts((const char *)data, size);
+	if (try_config((const char *)data, size) < 0)
+		try_parts((const char *)data, size);
 	return 0;
 }

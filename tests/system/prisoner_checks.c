@@ -358,6 +358,8 @@ static void collect(const struct mount_line *m, void *data)
 	struct stat st;
 	if (!is_visible(m))
 		return;
+	if (stat(m->point, &st) == 0 && S_ISCHR(st.st_mode))
+		return; /* a null device as a mask must not be nodev */
 	bool is_root = strcmp(m->point, "/") == 0;
 	bool in_dev = strncmp(m->point, "/dev", 4) == 0;
 	if (!is_read_only(m) && !has_option(m->options, "noexec")) {

@@ -37,12 +37,12 @@ def verdicts(cells, runtime, name):
     cell = cells(config, "skeleton", runtime=runtime)
     config["process"]["args"] = ["/prisoner", "checks", *own]
     cell.bundle.write()
-    process = cell.spawn("run", stdout=write_end)
+    process = cell.spawn("run", stdout=write_end, stderr=write_end)
     os.close(write_end)
     with os.fdopen(read_end) as stream:
         text = stream.read()
     result = process.wait()
-    assert result.ok, result
+    assert result.ok, (result, text)
     return json.loads(text)
 
 

@@ -43,7 +43,6 @@ def test_the_steps_follow_the_document(cells):
     plain = b.spec("sleep")
     rich = b.spec("sleep")
     b.user_namespace(rich)
-    rich["process"]["terminal"] = True
     b.seccomp(rich, "SCMP_ACT_ALLOW")
 
     def steps(config):

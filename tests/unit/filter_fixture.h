@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOW SECCOMP_RET_ALLOW
+#define ALLOW     SECCOMP_RET_ALLOW
 #define REFUSE(e) (SECCOMP_RET_ERRNO | (uint32_t)(e))
-#define X32(n) (0x40000000u | (uint32_t)(n))
+#define X32(n)    (0x40000000u | (uint32_t)(n))
 
 static inline void load_profile(const char *file, uint64_t capabilities, struct dj_arena *arena,
-				struct oci_seccomp *out)
+                                struct oci_seccomp *out)
 {
 	struct donjon_error err = { 0 };
 	const char *root = getenv("DONJON_SOURCE_ROOT");
@@ -37,8 +37,8 @@ static inline void load_profile(const char *file, uint64_t capabilities, struct 
 }
 
 static inline struct filter_program compile(const struct oci_seccomp *profile,
-					    const struct filter_options *options,
-					    struct dj_arena *arena)
+                                            const struct filter_options *options,
+                                            struct dj_arena *arena)
 {
 	struct filter_program program = { 0 };
 	struct donjon_error err = { 0 };
@@ -53,17 +53,17 @@ static inline struct filter_program compile(const struct oci_seccomp *profile,
 static inline struct seccomp_data call_of(uint32_t arch, uint32_t number, const uint64_t args[6])
 {
 	struct seccomp_data data = { .nr = (int)number,
-				     .arch = arch == OCI_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch,
-				     .instruction_pointer = 0x7f0000001000 };
+		                     .arch = arch == OCI_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch,
+		                     .instruction_pointer = 0x7f0000001000 };
 
 	for (size_t i = 0; i < 6; i++)
-		data.args[i] = syscall_arch_is_big_endian(arch) ? args[i] << 32 | args[i] >> 32
-								: args[i];
+		data.args[i] =
+		        syscall_arch_is_big_endian(arch) ? args[i] << 32 | args[i] >> 32 : args[i];
 	return data;
 }
 
 static inline uint32_t verdict(const struct filter_program *program, uint32_t arch, uint32_t number,
-			       const uint64_t args[6])
+                               const uint64_t args[6])
 {
 	const struct seccomp_data data = call_of(arch, number, args);
 
@@ -80,7 +80,7 @@ static inline uint32_t number_of(uint32_t arch, const char *name)
 }
 
 static inline uint32_t named_verdict(const struct filter_program *program, uint32_t arch,
-				     const char *name, uint64_t a0, uint64_t a1, uint64_t a2)
+                                     const char *name, uint64_t a0, uint64_t a1, uint64_t a2)
 {
 	return verdict(program, arch, number_of(arch, name), (uint64_t[6]){ a0, a1, a2 });
 }
@@ -97,7 +97,7 @@ struct made_rule {
 };
 
 static inline void make_profile(struct dj_arena *arena, enum oci_seccomp_action fallback,
-				const struct made_rule *rules, size_t n, struct oci_seccomp *out)
+                                const struct made_rule *rules, size_t n, struct oci_seccomp *out)
 {
 	*out = (struct oci_seccomp){ .set = true, .default_action = fallback };
 	out->rules.v = dj_arena_array(arena, n, sizeof(*out->rules.v));
@@ -105,11 +105,11 @@ static inline void make_profile(struct dj_arena *arena, enum oci_seccomp_action 
 	for (size_t i = 0; i < n; i++) {
 		struct oci_seccomp_rule *rule = &out->rules.v[i];
 
-		rule->names.v = dj_arena_array(arena, DJ_COUNT(rules[i].names),
-					       sizeof(*rule->names.v));
+		rule->names.v =
+		        dj_arena_array(arena, DJ_COUNT(rules[i].names), sizeof(*rule->names.v));
 		while (rules[i].names[rule->names.n]) {
 			rule->names.v[rule->names.n] =
-				dj_arena_strdup(arena, rules[i].names[rule->names.n]);
+			        dj_arena_strdup(arena, rules[i].names[rule->names.n]);
 			rule->names.n++;
 		}
 		rule->action = rules[i].action;
@@ -122,7 +122,7 @@ static inline void make_profile(struct dj_arena *arena, enum oci_seccomp_action 
 }
 
 static inline void list_archs(struct oci_seccomp *profile, struct dj_arena *arena,
-			      const uint32_t *archs, size_t n)
+                              const uint32_t *archs, size_t n)
 {
 	profile->architectures.v = dj_arena_array(arena, n, sizeof(*archs));
 	profile->architectures.n = n;

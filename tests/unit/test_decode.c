@@ -1040,9 +1040,11 @@ static size_t mutate(const char *name)
 
 static void survives_every_replacement(void **state)
 {
-	static const char *const names[] = { "config/docker-limits.json",
-		                             "config/podman-device.json",
-		                             "config/containerd-privileged.json" };
+	static const char *const names[] = {
+		"config/runc-spec.json",         "config/containerd-run.json",
+		"config/containerd-limits.json", "config/podman-seccomp-unconfined.json",
+		"config/docker-limits.json",
+	};
 	size_t n = 0;
 
 	(void)state;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "filter_fixture.h"
@@ -42,13 +43,15 @@ static bool holds(enum oci_seccomp_op op, uint64_t arg, uint64_t value, uint64_t
 }
 
 static void check_operator(uint32_t arch, enum oci_seccomp_op op, uint32_t index, uint64_t value,
-			   uint64_t two)
+                           uint64_t two)
 {
 	dj_auto_arena struct dj_arena arena = { 0 };
-	const struct made_rule rule = { .names = { "read" }, .action = OCI_ACT_ALLOW, .n_args = 1,
-					.args = { { index, value, two, op } } };
-	struct filter_options options = filter_options_for_bundle(
-		arch == OCI_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch);
+	const struct made_rule rule = { .names = { "read" },
+		                        .action = OCI_ACT_ALLOW,
+		                        .n_args = 1,
+		                        .args = { { index, value, two, op } } };
+	struct filter_options options =
+	        filter_options_for_bundle(arch == OCI_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch);
 	struct filter_program program;
 	struct oci_seccomp profile;
 
@@ -66,8 +69,8 @@ static void check_operator(uint32_t arch, enum oci_seccomp_op op, uint32_t index
 		want = holds(op, seen, value, two) ? ALLOW : REFUSE(EPERM);
 		if (verdict(&program, arch, number_of(arch, "read"), args) != want)
 			fail_msg("arch %#x op %d args[%u] %#llx against %#llx, %#llx", arch, op,
-				 index, (unsigned long long)args[index], (unsigned long long)value,
-				 (unsigned long long)two);
+			         index, (unsigned long long)args[index], (unsigned long long)value,
+			         (unsigned long long)two);
 	}
 }
 
@@ -75,7 +78,7 @@ static void test_operators(void **state)
 {
 	/* 64-bit, 32-bit, 32-bit arguments in 64-bit registers, big-endian. */
 	static const uint32_t archs[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, OCI_ARCH_X32,
-					  AUDIT_ARCH_S390X };
+		                          AUDIT_ARCH_S390X };
 
 	(void)state;
 	for (size_t a = 0; a < DJ_COUNT(archs); a++)
@@ -83,9 +86,9 @@ static void test_operators(void **state)
 			for (size_t i = 0; i < DJ_COUNT(corner_values); i++)
 				for (uint32_t index = 0; index < 6; index += 5)
 					check_operator(archs[a], (enum oci_seccomp_op)op, index,
-						       corner_values[i],
-						       corner_values[(i * 5 + 3) %
-								     DJ_COUNT(corner_values)]);
+					               corner_values[i],
+					               corner_values[(i * 5 + 3) %
+					                             DJ_COUNT(corner_values)]);
 }
 
 /* ---- actions ---- */
@@ -113,8 +116,9 @@ static void test_actions(void **state)
 	(void)state;
 	for (size_t i = 0; i < DJ_COUNT(rows); i++) {
 		dj_auto_arena struct dj_arena arena = { 0 };
-		const struct made_rule rule = { .names = { "read" }, .action = rows[i].action,
-						.errno_ret = rows[i].errno_ret };
+		const struct made_rule rule = { .names = { "read" },
+			                        .action = rows[i].action,
+			                        .errno_ret = rows[i].errno_ret };
 		struct filter_program program;
 		struct oci_seccomp profile;
 
@@ -130,7 +134,8 @@ static void test_default_actions(void **state)
 {
 	static const struct {
 		enum oci_seccomp_action action;
-		uint32_t want, above; /* a call the profile does not name; one newer than all it names */
+		uint32_t want,
+		        above; /* a call the profile does not name; one newer than all it names */
 	} rows[] = {
 		{ OCI_ACT_KILL_THREAD, SECCOMP_RET_KILL_THREAD, REFUSE(ENOSYS) },
 		{ OCI_ACT_KILL_PROCESS, SECCOMP_RET_KILL_PROCESS, REFUSE(ENOSYS) },
@@ -153,9 +158,11 @@ static void test_default_actions(void **state)
 		options.enosys_above_table = true;
 		program = compile(&profile, &options, &arena);
 		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 1, no_args), rows[i].want);
-		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 39, no_args), SECCOMP_RET_LOG);
+		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 39, no_args),
+		                 SECCOMP_RET_LOG);
 		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 40, no_args), rows[i].above);
-		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 1000, no_args), rows[i].above);
+		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 1000, no_args),
+		                 rows[i].above);
 		options.enosys_above_table = false;
 		program = compile(&profile, &options, &arena);
 		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 1000, no_args), rows[i].want);
@@ -164,6 +171,7 @@ static void test_default_actions(void **state)
 
 static void test_refused_profiles(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		enum oci_seccomp_action fallback;
 		struct made_rule rule;
@@ -180,6 +188,7 @@ static void test_refused_profiles(void **state)
 		    .args = { { .index = 6, .op = OCI_OP_EQ } } },
 		  "linux.seccomp.syscalls[0]: args[0].index 6: a system call has arguments 0 to 5" },
 	};
+	/* clang-format on */
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 
 	(void)state;
@@ -199,11 +208,15 @@ static void test_refused_profiles(void **state)
 
 /* ---- several rules for one call ---- */
 
-#define ARG(i, v, o) { .index = (i), .value = (v), .op = OCI_OP_##o }
+#define ARG(i, v, o)                                                                               \
+	{                                                                                          \
+		.index = (i), .value = (v), .op = OCI_OP_##o                                       \
+	}
 
 static void test_strictest_rule_decides(void **state)
 {
 	/* The order of the rules never matters but for two of the same action. */
+	/* clang-format off */
 	static const struct {
 		const char *what;
 		enum oci_seccomp_action fallback;
@@ -255,6 +268,7 @@ static void test_strictest_rule_decides(void **state)
 		  { { { "socket", "socket" }, OCI_ACT_ALLOW }, { { "socket" }, OCI_ACT_ALLOW } }, 2,
 		  { ALLOW, ALLOW, ALLOW } },
 	};
+	/* clang-format on */
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 
 	(void)state;
@@ -286,17 +300,21 @@ static void test_unmatched_arguments(void **state)
 	profile.default_errno.v = ENOSYS;
 	program = compile(&profile, &options, &arena);
 	assert_int_equal(named_verdict(&program, AUDIT_ARCH_X86_64, "socket", 1, 0, 0), ALLOW);
-	assert_int_equal(named_verdict(&program, AUDIT_ARCH_X86_64, "socket", 2, 0, 0), REFUSE(EPERM));
-	assert_int_equal(named_verdict(&program, AUDIT_ARCH_X86_64, "read", 2, 0, 0), REFUSE(ENOSYS));
+	assert_int_equal(named_verdict(&program, AUDIT_ARCH_X86_64, "socket", 2, 0, 0),
+	                 REFUSE(EPERM));
+	assert_int_equal(named_verdict(&program, AUDIT_ARCH_X86_64, "read", 2, 0, 0),
+	                 REFUSE(ENOSYS));
 	options.eperm_unmatched = false;
 	program = compile(&profile, &options, &arena);
-	assert_int_equal(named_verdict(&program, AUDIT_ARCH_X86_64, "socket", 2, 0, 0), REFUSE(ENOSYS));
+	assert_int_equal(named_verdict(&program, AUDIT_ARCH_X86_64, "socket", 2, 0, 0),
+	                 REFUSE(ENOSYS));
 }
 
 /* ---- architectures ---- */
 
 static void test_architectures(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		uint32_t native, listed[3];
 		size_t n;
@@ -316,6 +334,7 @@ static void test_architectures(void **state)
 		{ AUDIT_ARCH_X86_64, { AUDIT_ARCH_LOONGARCH64 }, 1, ALLOW, BAD, BAD, BAD },
 #undef BAD
 	};
+	/* clang-format on */
 	const struct made_rule rule = { .names = { "read" }, .action = OCI_ACT_ALLOW };
 
 	(void)state;
@@ -331,9 +350,10 @@ static void test_architectures(void **state)
 		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 0, no_args), rows[i].x86_64);
 		assert_int_equal(verdict(&program, AUDIT_ARCH_I386, 3, no_args), rows[i].i386);
 		assert_int_equal(verdict(&program, OCI_ARCH_X32, X32(0), no_args), rows[i].x32);
-		assert_int_equal(verdict(&program, AUDIT_ARCH_AARCH64, 63, no_args), rows[i].aarch64);
+		assert_int_equal(verdict(&program, AUDIT_ARCH_AARCH64, 63, no_args),
+		                 rows[i].aarch64);
 		assert_int_equal(verdict(&program, AUDIT_ARCH_LOONGARCH64, 63, no_args),
-				 SECCOMP_RET_KILL_THREAD);
+		                 SECCOMP_RET_KILL_THREAD);
 	}
 }
 
@@ -370,7 +390,7 @@ static void test_skipped_call(void **state)
 	program = compile(&profile, &options, &arena);
 	assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, UINT32_MAX, no_args), REFUSE(ENOSYS));
 	assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, UINT32_MAX - 1, no_args),
-			 SECCOMP_RET_KILL_THREAD);
+	                 SECCOMP_RET_KILL_THREAD);
 }
 
 static void test_unknown_native_architecture(void **state)
@@ -392,6 +412,7 @@ static void test_unknown_native_architecture(void **state)
 static void test_multiplexers(void **state)
 {
 	/* On i386, with arguments that a rule for socket() would see: AF_ALG is 38. */
+	/* clang-format off */
 	static const struct {
 		const char *what;
 		enum oci_seccomp_action fallback;
@@ -425,6 +446,7 @@ static void test_multiplexers(void **state)
 		    { { "socketcall" }, OCI_ACT_ALLOW, 0, { ARG(0, 1, EQ) }, 1 } }, 2,
 		  ALLOW, ALLOW, ALLOW, REFUSE(EPERM) },
 	};
+	/* clang-format on */
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_I386);
 	const uint32_t arch = AUDIT_ARCH_I386;
 
@@ -455,9 +477,10 @@ static void test_ipc_version_is_no_way_round(void **state)
 	(void)state;
 	make_profile(&arena, OCI_ACT_ALLOW, &rule, 1, &profile);
 	program = compile(&profile, &options, &arena);
-	assert_int_equal(verdict(&program, AUDIT_ARCH_I386, 117, (uint64_t[6]){ 23 }), REFUSE(EPERM));
+	assert_int_equal(verdict(&program, AUDIT_ARCH_I386, 117, (uint64_t[6]){ 23 }),
+	                 REFUSE(EPERM));
 	assert_int_equal(verdict(&program, AUDIT_ARCH_I386, 117, (uint64_t[6]){ 0x10017 }),
-			 REFUSE(EPERM));
+	                 REFUSE(EPERM));
 	assert_int_equal(verdict(&program, AUDIT_ARCH_I386, 117, (uint64_t[6]){ 21 }), ALLOW);
 	assert_int_equal(verdict(&program, AUDIT_ARCH_I386, 395, no_args), REFUSE(EPERM));
 }
@@ -466,6 +489,7 @@ static void test_ipc_version_is_no_way_round(void **state)
 
 static void test_load_flags(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		bool set;
 		uint32_t flags;
@@ -482,6 +506,7 @@ static void test_load_flags(void **state)
 		{ true, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, OCI_ACT_NOTIFY,
 		  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
 	};
+	/* clang-format on */
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 
 	(void)state;
@@ -501,7 +526,7 @@ static void test_unknown_names(void **state)
 {
 	dj_auto_arena struct dj_arena arena = { 0 };
 	const struct made_rule rule = { .names = { "read", "from_the_future", "stime", "vm86" },
-					.action = OCI_ACT_ALLOW };
+		                        .action = OCI_ACT_ALLOW };
 	struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 	struct filter_program program;
 	struct donjon_error err = { 0 };
@@ -514,7 +539,8 @@ static void test_unknown_names(void **state)
 	assert_string_equal(program.unknown.v[0], "from_the_future");
 	assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 0, no_args), ALLOW);
 
-	/* In our own profiles it is an error; a call other architectures have is not (decision 37). */
+	/* In our own profiles it is an error; a call other architectures have is not (decision 37).
+	 */
 	options.names_must_resolve = true;
 	assert_int_equal(filter_compile(&profile, &options, &arena, &program, &err), -1);
 	assert_non_null(strstr(err.text, "from_the_future"));
@@ -560,7 +586,7 @@ static void test_names_and_numbers(void **state)
 		assert_int_equal(filter_syscall_number(rows[i].arch, rows[i].name), rows[i].want);
 		if (rows[i].want >= 0)
 			assert_string_equal(filter_syscall_name(rows[i].arch, rows[i].want),
-					    rows[i].name);
+			                    rows[i].name);
 	}
 	assert_null(filter_syscall_name(AUDIT_ARCH_X86_64, 999));
 	assert_null(filter_syscall_name(AUDIT_ARCH_X86_64, -1));
@@ -615,7 +641,8 @@ static void test_size(void **state)
 	many_rules(&arena, 5000, false, &profile);
 	program = compile(&profile, &options, &arena);
 	assert_in_range(program.n, 1, 1000);
-	assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 59, (uint64_t[6]){ 14 }), REFUSE(EPERM));
+	assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 59, (uint64_t[6]){ 14 }),
+	                 REFUSE(EPERM));
 	assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, 59, (uint64_t[6]){ 15 }), ALLOW);
 
 	/* A program so long that jumps need stepping stones. */
@@ -624,8 +651,9 @@ static void test_size(void **state)
 	assert_in_range(program.n, 3000, FILTER_MAX);
 	for (uint32_t i = 0; i < 330; i++) {
 		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, i, (uint64_t[6]){ i }),
-				 REFUSE(EPERM));
-		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, i, (uint64_t[6]){ i + 1 }), ALLOW);
+		                 REFUSE(EPERM));
+		assert_int_equal(verdict(&program, AUDIT_ARCH_X86_64, i, (uint64_t[6]){ i + 1 }),
+		                 ALLOW);
 	}
 #if defined(__x86_64__)
 	kernel_takes(&program);
@@ -643,8 +671,8 @@ static unsigned rank_of(uint32_t verdict)
 {
 	static const uint32_t order[] = {
 		SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_KILL_THREAD, SECCOMP_RET_TRAP,
-		SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE, SECCOMP_RET_LOG,
-		SECCOMP_RET_ALLOW,
+		SECCOMP_RET_ERRNO,        SECCOMP_RET_USER_NOTIF,  SECCOMP_RET_TRACE,
+		SECCOMP_RET_LOG,          SECCOMP_RET_ALLOW,
 	};
 	unsigned i = 0;
 
@@ -679,7 +707,8 @@ struct model {
 	int newest;
 };
 
-static struct model model_of(const struct oci_seccomp *profile, uint32_t arch, struct dj_arena *arena)
+static struct model model_of(const struct oci_seccomp *profile, uint32_t arch,
+                             struct dj_arena *arena)
 {
 	struct model m = { .profile = profile, .arch = arch, .newest = -1 };
 	size_t n = 0;
@@ -699,7 +728,8 @@ static struct model model_of(const struct oci_seccomp *profile, uint32_t arch, s
 	return m;
 }
 
-static bool matches(const struct model *m, const struct oci_seccomp_rule *rule, const uint64_t args[6])
+static bool matches(const struct model *m, const struct oci_seccomp_rule *rule,
+                    const uint64_t args[6])
 {
 	bool all = true, any = rule->args.n == 0, twice = false;
 
@@ -744,8 +774,9 @@ static uint32_t model_verdict(const struct model *m, uint32_t number, const uint
 	return found;
 }
 
-static void compare_with_model(const struct filter_program *program, const struct oci_seccomp *profile,
-			       uint32_t arch, uint32_t first, uint32_t last)
+static void compare_with_model(const struct filter_program *program,
+                               const struct oci_seccomp *profile, uint32_t arch, uint32_t first,
+                               uint32_t last)
 {
 	dj_auto_arena struct dj_arena arena = { 0 };
 	const struct model m = model_of(profile, arch, &arena);
@@ -759,8 +790,10 @@ static void compare_with_model(const struct filter_program *program, const struc
 			got = verdict(program, arch, number, args);
 			want = model_verdict(&m, number, args);
 			if (got != want)
-				fail_msg("arch %#x number %u args[%zu] %#llx: %#x, the rules say %#x", arch,
-					 number, i % 6, (unsigned long long)args[i % 6], got, want);
+				fail_msg("arch %#x number %u args[%zu] %#llx: %#x, the rules say "
+				         "%#x",
+				         arch, number, i % 6, (unsigned long long)args[i % 6], got,
+				         want);
 		}
 	}
 }
@@ -768,7 +801,7 @@ static void compare_with_model(const struct filter_program *program, const struc
 static void test_engines_profiles(void **state)
 {
 	static const char *const files[] = { "docker-default.json", "podman-default.json",
-					     "seed-5.json", "seed-15.json", "seed-47.json" };
+		                             "seed-5.json", "seed-15.json", "seed-47.json" };
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 
 	(void)state;
@@ -793,7 +826,7 @@ static enum oci_seccomp_action random_action(uint64_t *seed)
 }
 
 static void random_rule(uint64_t *seed, struct dj_arena *arena, uint32_t arch,
-			struct oci_seccomp_rule *rule)
+                        struct oci_seccomp_rule *rule)
 {
 	rule->names.v = dj_arena_array(arena, 16, sizeof(*rule->names.v));
 	while (rule->names.n < 1 + next_random(seed) % 12) {
@@ -820,7 +853,7 @@ static void test_random_profiles(void **state)
 {
 	/* Without multiplexers, which the model leaves out. */
 	static const uint32_t archs[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM,
-					  AUDIT_ARCH_RISCV64 };
+		                          AUDIT_ARCH_RISCV64 };
 	uint64_t seed = 20261122;
 
 	(void)state;
@@ -867,7 +900,7 @@ static void test_check_exec(void **state)
 		load_profile(rows[i].file, 0, &arena, &profile);
 		program = compile(&profile, &options, &arena);
 		assert_int_equal(filter_check_exec(&program, AUDIT_ARCH_X86_64, &err),
-				 rows[i].text ? -1 : 0);
+		                 rows[i].text ? -1 : 0);
 		if (rows[i].text)
 			assert_non_null(strstr(err.text, rows[i].text));
 	}
@@ -901,7 +934,7 @@ static void test_check_exec_verdicts(void **state)
 		make_profile(&arena, OCI_ACT_ALLOW, &rule, 1, &profile);
 		program = compile(&profile, &options, &arena);
 		assert_int_equal(filter_check_exec(&program, AUDIT_ARCH_AARCH64, &err),
-				 rows[i].text ? -1 : 0);
+		                 rows[i].text ? -1 : 0);
 		if (rows[i].text)
 			assert_non_null(strstr(err.text, rows[i].text));
 	}
@@ -934,6 +967,7 @@ static void test_programs_the_kernel_refuses(void **state)
 
 static void test_arithmetic(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		uint16_t op;
 		uint32_t a, by, want;
@@ -944,6 +978,7 @@ static void test_arithmetic(void **state)
 		{ BPF_XOR, 12, 10, 6 },		{ BPF_LSH, 3, 4, 48 },
 		{ BPF_RSH, 48, 4, 3 },		{ BPF_NEG, 1, 0, UINT32_MAX },
 	};
+	/* clang-format on */
 	const struct seccomp_data data = { 0 };
 
 	(void)state;
@@ -985,6 +1020,7 @@ static void test_division_by_zero_in_x(void **state)
 
 static void test_jumps(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		uint16_t op;
 		uint32_t a, k;
@@ -994,6 +1030,7 @@ static void test_jumps(void **state)
 		{ BPF_JGT, 5, 5, false }, { BPF_JGE, 5, 5, true },  { BPF_JGE, 0, UINT32_MAX, false },
 		{ BPF_JSET, 6, 2, true }, { BPF_JSET, 6, 1, false },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < DJ_COUNT(rows); i++) {

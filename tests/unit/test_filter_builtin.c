@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "filter_fixture.h"
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
@@ -26,20 +28,21 @@
 enum { FUTURE = 480, UNASSIGNED = 1000 };
 
 static struct filter_program builtin(bool guard, uint32_t arch, uint64_t capabilities,
-				     struct dj_arena *arena)
+                                     struct dj_arena *arena)
 {
 	const struct filter_options options = filter_options_for_builtin(arch);
 	struct donjon_error err = { 0 };
 	struct oci_seccomp profile = { 0 };
 	int r = guard ? filter_builtin_guard(arena, &profile, &err)
-		      : filter_builtin_default(arena, capabilities, &profile, &err);
+	              : filter_builtin_default(arena, capabilities, &profile, &err);
 
 	if (r < 0)
 		fail_msg("%s", err.text);
 	return compile(&profile, &options, arena);
 }
 
-/* hardening-checks.md, 3.3: no legitimate use in a container; and what decisions and threats add. */
+/* hardening-checks.md, 3.3: no legitimate use in a container; what decisions and threats add. */
+/* clang-format off */
 static const char *const tier_a[] = {
 	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module",
 	"create_module", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
@@ -51,14 +54,18 @@ static const char *const tier_a[] = {
 	"sethostname", "setdomainname", "fanotify_init", "lsm_set_self_attr", "clone3",
 	"open_tree_attr", "listns", "umount",
 };
+/* clang-format on */
 
+/* clang-format off */
 static const char *const tier_b[] = {
 	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp",
 	"name_to_handle_at", "modify_ldt", "move_pages", "migrate_pages", "mbind", "set_mempolicy",
 	"vmsplice", "memfd_secret", "statmount", "listmount",
 };
+/* clang-format on */
 
 /* What glibc, Go, a JVM, Python, nginx, redis and PostgreSQL call when they do their work. */
+/* clang-format off */
 static const char *const ordinary[] = {
 	"read", "write", "openat", "openat2", "close", "close_range", "mmap", "mprotect", "munmap",
 	"mremap", "madvise", "brk", "execve", "execveat", "exit", "exit_group", "wait4", "waitid",
@@ -79,6 +86,7 @@ static const char *const ordinary[] = {
 	"pidfd_send_signal", "setsid", "setpgid", "getrusage", "sysinfo", "uname", "times", "mseal",
 	"map_shadow_stack", "cachestat",
 };
+/* clang-format on */
 
 static bool lets_through(uint32_t verdict)
 {
@@ -87,7 +95,7 @@ static bool lets_through(uint32_t verdict)
 }
 
 static void check_refused(const struct filter_program *program, uint32_t arch,
-			  const char *const *names, size_t n)
+                          const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		int number = filter_syscall_number(arch, names[i]);
@@ -99,7 +107,7 @@ static void check_refused(const struct filter_program *program, uint32_t arch,
 			uint64_t v = corner_values[j];
 
 			if (lets_through(verdict(program, arch, (uint32_t)number,
-						 (uint64_t[6]){ v, v, v, v, v, v })))
+			                         (uint64_t[6]){ v, v, v, v, v, v })))
 				fail_msg("%s on %#x is let through", names[i], arch);
 		}
 	}
@@ -137,7 +145,8 @@ static void test_guard_names(void **state)
 
 		check_refused(&program, archs[i], tier_a, DJ_COUNT(tier_a));
 		check_allowed(&program, archs[i]);
-		assert_int_equal(verdict(&program, archs[i], UNASSIGNED, (uint64_t[6]){ 0 }), ALLOW);
+		assert_int_equal(verdict(&program, archs[i], UNASSIGNED, (uint64_t[6]){ 0 }),
+		                 ALLOW);
 	}
 }
 
@@ -230,7 +239,7 @@ static void test_capabilities_open_chroot_only(void **state)
 			assert_int_equal(verdict(&with, NATIVE, number, args), ALLOW);
 		else
 			assert_int_equal(verdict(&with, NATIVE, number, args),
-					 verdict(&without, NATIVE, number, args));
+			                 verdict(&without, NATIVE, number, args));
 	}
 }
 
@@ -249,10 +258,12 @@ static void test_every_number(void **state)
 			if (!filter_syscall_name(archs[a], (int)number))
 				assert_int_equal(v, REFUSE(ENOSYS));
 			else
-				assert_true(v == ALLOW || v == REFUSE(EPERM) || v == REFUSE(ENOSYS));
+				assert_true(v == ALLOW || v == REFUSE(EPERM) ||
+				            v == REFUSE(ENOSYS));
 			reachable += v == ALLOW;
 		}
-		print_message("# %#x: %zu calls, %zu instructions\n", archs[a], reachable, program.n);
+		print_message("# %#x: %zu calls, %zu instructions\n", archs[a], reachable,
+		              program.n);
 		assert_in_range(reachable, 200, 315); /* hardening-checks.md, seccomp.surface */
 	}
 }
@@ -267,12 +278,37 @@ static void test_foreign_abis_do_not_exist(void **state)
 		for (uint32_t number = 0; number < 600; number++) {
 			const uint64_t args[6] = { 0 };
 
-			assert_int_equal(verdict(&program, AUDIT_ARCH_I386, number, args), REFUSE(ENOSYS));
-			assert_int_equal(verdict(&program, OCI_ARCH_X32, X32(number), args), REFUSE(ENOSYS));
+			assert_int_equal(verdict(&program, AUDIT_ARCH_I386, number, args),
+			                 REFUSE(ENOSYS));
+			assert_int_equal(verdict(&program, OCI_ARCH_X32, X32(number), args),
+			                 REFUSE(ENOSYS));
 			assert_int_equal(verdict(&program, AUDIT_ARCH_AARCH64, number, args),
-					 REFUSE(ENOSYS));
+			                 REFUSE(ENOSYS));
 		}
 	}
+}
+
+/* The rows made at build time say what the JSON files say. */
+static void check_embedded(const char *file, bool guard, uint64_t capabilities)
+{
+	dj_auto_arena struct dj_arena arena = { 0 };
+	const struct filter_options options = filter_options_for_builtin(NATIVE);
+	struct filter_program embedded = builtin(guard, NATIVE, capabilities, &arena);
+	struct filter_program decoded;
+	struct oci_seccomp profile;
+
+	load_profile(file, capabilities, &arena, &profile);
+	decoded = compile(&profile, &options, &arena);
+	assert_int_equal(embedded.n, decoded.n);
+	assert_memory_equal(embedded.v, decoded.v, decoded.n * sizeof(*decoded.v));
+}
+
+static void test_embedded_is_shipped(void **state)
+{
+	(void)state;
+	check_embedded("../../../profiles/default.json", false, 0);
+	check_embedded("../../../profiles/default.json", false, UINT64_MAX);
+	check_embedded("../../../profiles/guard.json", true, 0);
 }
 
 /* ---- in the kernel ---- */
@@ -324,6 +360,51 @@ static void test_the_kernel_takes_them(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* ---- what it costs: printed, not judged ---- */
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &t), 0);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+enum cost_of { COST_GUARD, COST_DEFAULT, COST_DOCKER, COST_PODMAN };
+
+static void print_cost(enum cost_of what, const char *name)
+{
+	dj_auto_arena struct dj_arena arena = { 0 };
+	struct filter_options options = filter_options_for_builtin(NATIVE);
+	struct oci_seccomp profile = { 0 };
+	struct donjon_error err = { 0 };
+	struct filter_program program;
+	double start = now_us(), decoded;
+
+	if (what == COST_GUARD)
+		assert_int_equal(filter_builtin_guard(&arena, &profile, &err), 0);
+	else if (what == COST_DEFAULT)
+		assert_int_equal(filter_builtin_default(&arena, 0, &profile, &err), 0);
+	else
+		load_profile(name, 0, &arena, &profile);
+	decoded = now_us();
+	options.names_must_resolve = false;
+	program = compile(&profile, &options, &arena);
+	print_message("# %s: decoded in %.0f us, compiled in %.0f us, %zu instructions\n", name,
+	              decoded - start, now_us() - decoded, program.n);
+}
+
+static void test_cost(void **state)
+{
+	(void)state;
+	for (int warm = 0; warm < 2; warm++) {
+		print_cost(COST_GUARD, "guard.json");
+		print_cost(COST_DEFAULT, "default.json");
+		print_cost(COST_DOCKER, "docker-default.json");
+		print_cost(COST_PODMAN, "podman-default.json");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,7 +414,9 @@ int main(void)
 		cmocka_unit_test(test_capabilities_open_chroot_only),
 		cmocka_unit_test(test_every_number),
 		cmocka_unit_test(test_foreign_abis_do_not_exist),
+		cmocka_unit_test(test_embedded_is_shipped),
 		cmocka_unit_test(test_the_kernel_takes_them),
+		cmocka_unit_test(test_cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

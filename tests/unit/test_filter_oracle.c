@@ -1,7 +1,7 @@
 /*
- * libseccomp as the oracle: the same rules through its compiler and through ours, equal verdicts for
- * all numbers and the argument values where compares go wrong.  Left out, because libseccomp 2.5
- * is known to be wrong there (test_filter.c holds what is right):
+ * libseccomp as the oracle: the same rules through its compiler and through ours, equal verdicts
+ * for all numbers and the argument values where compares go wrong.  Left out, because
+ * libseccomp 2.5 is known to be wrong there (test_filter.c holds what is right):
  *  - x32 calls with argument rules (it forgets the arguments);
  *  - calls behind socketcall(2) and ipc(2) with argument rules (it compares the multiplexer's
  *    arguments, or nothing);
@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "filter_fixture.h"
@@ -59,19 +60,25 @@ static uint32_t scmp_token(uint32_t arch)
 static struct scmp_arg_cmp scmp_compare(const struct oci_seccomp_arg *arg)
 {
 	static const enum scmp_compare ops[OCI_OP_COUNT] = {
-		[OCI_OP_NE] = SCMP_CMP_NE, [OCI_OP_LT] = SCMP_CMP_LT,
-		[OCI_OP_LE] = SCMP_CMP_LE, [OCI_OP_EQ] = SCMP_CMP_EQ,
-		[OCI_OP_GE] = SCMP_CMP_GE, [OCI_OP_GT] = SCMP_CMP_GT,
+		[OCI_OP_NE] = SCMP_CMP_NE,
+		[OCI_OP_LT] = SCMP_CMP_LT,
+		[OCI_OP_LE] = SCMP_CMP_LE,
+		[OCI_OP_EQ] = SCMP_CMP_EQ,
+		[OCI_OP_GE] = SCMP_CMP_GE,
+		[OCI_OP_GT] = SCMP_CMP_GT,
 		[OCI_OP_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
 	};
 
-	return (struct scmp_arg_cmp){ .arg = arg->index, .op = ops[arg->op],
-				      .datum_a = arg->value, .datum_b = arg->value_two };
+	return (struct scmp_arg_cmp){ .arg = arg->index,
+		                      .op = ops[arg->op],
+		                      .datum_a = arg->value,
+		                      .datum_b = arg->value_two };
 }
 
 static void add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *rule, uint32_t fallback)
 {
-	uint32_t action = scmp_action(rule->action, rule->errno_ret.set ? rule->errno_ret.v : EPERM);
+	uint32_t action =
+	        scmp_action(rule->action, rule->errno_ret.set ? rule->errno_ret.v : EPERM);
 	struct scmp_arg_cmp args[6];
 
 	if (action == fallback)
@@ -83,12 +90,13 @@ static void add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *rule, u
 
 		if (number != __NR_SCMP_ERROR)
 			assert_int_equal(seccomp_rule_add_array(ctx, action, number,
-								(unsigned)rule->args.n, args), 0);
+			                                        (unsigned)rule->args.n, args),
+			                 0);
 	}
 }
 
 static struct filter_program oracle(const struct oci_seccomp *profile, uint32_t native,
-				    struct dj_arena *arena)
+                                    struct dj_arena *arena)
 {
 	uint32_t data = profile->default_errno.set ? profile->default_errno.v : EPERM;
 	uint32_t fallback = scmp_action(profile->default_action, data);
@@ -106,7 +114,7 @@ static struct filter_program oracle(const struct oci_seccomp *profile, uint32_t 
 	for (size_t i = 0; i < profile->architectures.n; i++)
 		if (profile->architectures.v[i] != native)
 			assert_int_equal(
-				seccomp_arch_add(ctx, scmp_token(profile->architectures.v[i])), 0);
+			        seccomp_arch_add(ctx, scmp_token(profile->architectures.v[i])), 0);
 	for (size_t i = 0; i < profile->rules.n; i++)
 		add_rule(ctx, &profile->rules.v[i], fallback);
 	assert_int_equal(seccomp_export_bpf(ctx, fd), 0);
@@ -150,7 +158,7 @@ static bool is_hidden(uint32_t arch, const char *name)
 
 /* libseccomp's known mistakes, and names it does not know. */
 static bool is_excepted(const struct oci_seccomp *profile, uint32_t arch, uint32_t number,
-			const char *contradicted)
+                        const char *contradicted)
 {
 	const char *name = filter_syscall_name(arch, (int)number);
 
@@ -160,8 +168,7 @@ static bool is_excepted(const struct oci_seccomp *profile, uint32_t arch, uint32
 		return true;
 	if (seccomp_syscall_resolve_name(name) == __NR_SCMP_ERROR)
 		return is_used(profile, name);
-	return in_rules_with_args(profile, name) &&
-	       (arch == OCI_ARCH_X32 || is_hidden(arch, name));
+	return in_rules_with_args(profile, name) && (arch == OCI_ARCH_X32 || is_hidden(arch, name));
 }
 
 struct programs {
@@ -172,18 +179,18 @@ struct programs {
 };
 
 static void compare_call(const struct programs *p, uint32_t arch, uint32_t number,
-			 const uint64_t args[6])
+                         const uint64_t args[6])
 {
 	uint32_t ours = verdict(&p->ours, arch, number, args);
 	uint32_t theirs = verdict(&p->theirs, arch, number, args);
 
 	if (ours != theirs)
 		fail_msg("arch %#x number %#x (%s) args %#llx %#llx %#llx %#llx %#llx %#llx: "
-			 "%#x, libseccomp says %#x",
-			 arch, number, filter_syscall_name(arch, (int)number),
-			 (unsigned long long)args[0], (unsigned long long)args[1],
-			 (unsigned long long)args[2], (unsigned long long)args[3],
-			 (unsigned long long)args[4], (unsigned long long)args[5], ours, theirs);
+		         "%#x, libseccomp says %#x",
+		         arch, number, filter_syscall_name(arch, (int)number),
+		         (unsigned long long)args[0], (unsigned long long)args[1],
+		         (unsigned long long)args[2], (unsigned long long)args[3],
+		         (unsigned long long)args[4], (unsigned long long)args[5], ours, theirs);
 }
 
 static void compare_numbers(struct programs *p, uint32_t arch, uint32_t first, uint32_t n)
@@ -213,10 +220,8 @@ static void test_engines_profiles(void **state)
 		const char *contradicted; /* allowed and refused by the same profile */
 		size_t excepted;
 	} rows[] = {
-		{ "docker-default.json", NULL, 0 },
-		{ "podman-default.json", "setns", 0 },
-		{ "seed-5.json", NULL, 0 },
-		{ "seed-15.json", NULL, 0 },
+		{ "docker-default.json", NULL, 0 }, { "podman-default.json", "setns", 0 },
+		{ "seed-5.json", NULL, 0 },         { "seed-15.json", NULL, 0 },
 		{ "seed-47.json", NULL, 0 },
 	};
 	struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
@@ -237,8 +242,8 @@ static void test_engines_profiles(void **state)
 		compare_numbers(&p, AUDIT_ARCH_I386, 0, 601);
 		compare_numbers(&p, OCI_ARCH_X32, X32(0), 601);
 		compare_numbers(&p, AUDIT_ARCH_AARCH64, 0, 10);
-		print_message("# %s: %zu instructions, libseccomp %zu, %zu calls left out\n", rows[i].file,
-			      p.ours.n, p.theirs.n, p.excepted);
+		print_message("# %s: %zu instructions, libseccomp %zu, %zu calls left out\n",
+		              rows[i].file, p.ours.n, p.theirs.n, p.excepted);
 	}
 }
 
@@ -252,8 +257,8 @@ static uint64_t random_value(uint64_t *seed, uint32_t arch)
 }
 
 /* Conditions on N neighbouring arguments, one each. */
-static void random_args(uint64_t *seed, struct dj_arena *arena, uint32_t arch, uint32_t first, size_t n,
-			struct oci_seccomp_rule *rule)
+static void random_args(uint64_t *seed, struct dj_arena *arena, uint32_t arch, uint32_t first,
+                        size_t n, struct oci_seccomp_rule *rule)
 {
 	rule->args.v = dj_arena_array(arena, 3, sizeof(*rule->args.v));
 	rule->args.n = n;
@@ -269,9 +274,10 @@ static void random_args(uint64_t *seed, struct dj_arena *arena, uint32_t arch, u
 /* For one call and with one action: a rule with up to three conditions, or up to three rules that
  * name a value each. */
 static void random_rules(uint64_t *seed, uint32_t arch, const char *name, struct dj_arena *arena,
-			 struct oci_seccomp *out)
+                         struct oci_seccomp *out)
 {
-	enum oci_seccomp_action action = (enum oci_seccomp_action)(next_random(seed) % OCI_ACT_COUNT);
+	enum oci_seccomp_action action =
+	        (enum oci_seccomp_action)(next_random(seed) % OCI_ACT_COUNT);
 	uint32_t data = 2 + next_random(seed) % 100; /* 1 would equal the default */
 	uint32_t index = next_random(seed) % 6;
 	size_t n = 1 + next_random(seed) % 3;
@@ -291,7 +297,7 @@ static void random_rules(uint64_t *seed, uint32_t arch, const char *name, struct
 }
 
 static void random_profile(uint64_t *seed, uint32_t arch, struct dj_arena *arena,
-			   struct oci_seccomp *out)
+                           struct oci_seccomp *out)
 {
 	size_t n = 1 + next_random(seed) % 40;
 
@@ -309,7 +315,7 @@ static void random_profile(uint64_t *seed, uint32_t arch, struct dj_arena *arena
 static void test_random_profiles(void **state)
 {
 	static const uint32_t archs[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64,
-					  AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64 };
+		                          AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64 };
 	uint64_t seed = 20261122;
 
 	(void)state;
@@ -334,8 +340,8 @@ static void test_random_profiles(void **state)
 static void test_supplement_agrees(void **state)
 {
 	static const uint32_t archs[] = {
-		AUDIT_ARCH_X86_64, AUDIT_ARCH_I386,    OCI_ARCH_X32,	   AUDIT_ARCH_AARCH64,
-		AUDIT_ARCH_ARM,	   AUDIT_ARCH_RISCV64, AUDIT_ARCH_PPC64LE, AUDIT_ARCH_S390X,
+		AUDIT_ARCH_X86_64, AUDIT_ARCH_I386,     OCI_ARCH_X32,           AUDIT_ARCH_AARCH64,
+		AUDIT_ARCH_ARM,    AUDIT_ARCH_RISCV64,  AUDIT_ARCH_PPC64LE,     AUDIT_ARCH_S390X,
 		AUDIT_ARCH_MIPSEL, AUDIT_ARCH_MIPSEL64, AUDIT_ARCH_MIPSEL64N32,
 	};
 	size_t known = 0;
@@ -346,7 +352,7 @@ static void test_supplement_agrees(void **state)
 	for (size_t i = 0; i < DJ_COUNT(new_calls); i++) {
 		for (size_t a = 0; a < DJ_COUNT(archs); a++) {
 			int theirs = seccomp_syscall_resolve_name_arch(scmp_token(archs[a]),
-								       new_calls[i].name);
+			                                               new_calls[i].name);
 			int ours = filter_syscall_number(archs[a], new_calls[i].name);
 
 			assert_int_not_equal(ours, FILTER_SYSCALL_UNKNOWN);
@@ -371,9 +377,9 @@ static void test_multiplexed_agree(void **state)
 			dj_auto_free char *name = NULL;
 
 			/* Its invented number holds the multiplexer's argument. */
-			assert_int_equal(-seccomp_syscall_resolve_name_arch(arch, multiplexed[i].name) %
-						 100,
-					 multiplexed[i].call);
+			assert_int_equal(
+			        -seccomp_syscall_resolve_name_arch(arch, multiplexed[i].name) % 100,
+			        multiplexed[i].call);
 			if (number == 0)
 				continue;
 			name = seccomp_syscall_resolve_num_arch(arch, number);

@@ -271,7 +271,7 @@ static void decides_conditions(void **state)
 		{ "{}", "{\"arches\":[\"z80\"]}", 0, true },
 		{ "{\"minKernel\":\"4.8\"}", "{}", 0, true },
 		{ "{\"minKernel\":\"999.0\"}", "{}", 0, false },
-		{ "{\"minKernel\":\"nonsense\"}", "{}", 0, false },
+		{ "{\"minKernel\":\"\"}", "{}", 0, true },
 		{ "{}", "{\"minKernel\":\"4.8\"}", 0, false },
 		{ "{}", "{\"minKernel\":\"999.0\"}", 0, true },
 		{ "{\"caps\":[\"CAP_SYS_ADMIN\"],\"arches\":[\"z80\"]}", "{}", SYS_ADMIN, false },
@@ -343,6 +343,12 @@ static void refuses(void **state)
 		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{\"name\":\"a\",\"action\":"
 		  "\"SCMP_ACT_LOG\",\"includes\":{\"caps\":\"CAP_CHOWN\"}}]}",
 		  "syscalls[0].includes.caps: must be a list, is a string" },
+		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{\"name\":\"a\",\"action\":"
+		  "\"SCMP_ACT_LOG\",\"excludes\":{\"minKernel\":\"4\"}}]}",
+		  "syscalls[0].excludes.minKernel: must be a kernel version like 4.8" },
+		{ "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[{\"name\":\"a\",\"action\":"
+		  "\"SCMP_ACT_LOG\",\"includes\":{\"minKernel\":\"4.8x\"}}]}",
+		  "syscalls[0].includes.minKernel: must be a kernel version like 4.8" },
 	};
 
 	(void)state;
@@ -371,7 +377,7 @@ static void reads_the_hosts_profile(void **state)
 
 	(void)state;
 	if (n == 0)
-		skip();
+		return;
 	if (oci_decode_seccomp(text, n, 0, &arena, &few, &err) < 0 ||
 	    oci_decode_seccomp(text, n, UINT64_MAX, &arena, &all, &err) < 0)
 		fail_msg("%s", err.text);

@@ -12,6 +12,8 @@ static const char *verdict_text(uint32_t verdict, char buf[static 32])
 		return "kills the thread";
 	case SECCOMP_RET_TRAP:
 		return "sends SIGSYS";
+	case SECCOMP_RET_TRACE:
+		return "asks a tracer that is not there";
 	default:
 		(void)snprintf(buf, 32, "answers errno %u", verdict & SECCOMP_RET_DATA);
 		return buf;
@@ -23,7 +25,6 @@ static bool lets_through(uint32_t verdict)
 	switch (verdict & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
 	case SECCOMP_RET_LOG:
-	case SECCOMP_RET_TRACE:
 	case SECCOMP_RET_USER_NOTIF:
 		return true;
 	default:

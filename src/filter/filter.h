@@ -49,7 +49,7 @@ uint32_t filter_simulate(const struct sock_filter *program, size_t n,
                          const struct seccomp_data *data);
 
 /* Refuses a program under which execve cannot start the workload: its verdict is neither allow
- * nor log nor trace nor notify for ordinary arguments (decision 27).  The text names execve. */
+ * nor log nor notify for ordinary arguments (decision 27); a tracer there is none.  The text names execve. */
 int filter_check_exec(const struct filter_program *program, uint32_t native_arch,
                       struct donjon_error *err);
 

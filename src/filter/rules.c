@@ -1,6 +1,5 @@
 #include "filter/rules.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -79,7 +78,10 @@ static int add_rule(struct rule_set *set, const struct oci_seccomp_rule *from,
 	return 0;
 }
 
-static void reserve(struct rule_set *set, struct dj_arena *arena)
+/* Far beyond what 4096 instructions can tell apart; below RULE_INDEX_BITS. */
+enum { RULES_MAX = 1 << 22 };
+
+static int reserve(struct rule_set *set, struct dj_arena *arena, struct donjon_error *err)
 {
 	const struct oci_seccomp *profile = set->profile;
 	size_t rules = SYSCALL_MULTIPLEXED_MAX, names = 0;
@@ -92,13 +94,16 @@ static void reserve(struct rule_set *set, struct dj_arena *arena)
 		rules += parts;
 		names += rule->names.n;
 		set->max_keys += parts * rule->names.n;
+		if (rules > RULES_MAX || set->max_keys > RULES_MAX)
+			return dj_fail(err, DONJON_E_CONFIG,
+			               "linux.seccomp.syscalls: more than %d rules", RULES_MAX);
 	}
-	assert(rules < 1u << RULE_INDEX_BITS); /* a configuration has at most 16 MiB of text */
 	set->v = dj_arena_array(arena, rules, sizeof(*set->v));
 	set->first = dj_arena_array(arena, profile->rules.n + 1, sizeof(*set->first));
 	set->keys = dj_arena_array(arena, set->max_keys, sizeof(*set->keys));
 	set->names = dj_arena_array(arena, names, sizeof(*set->names));
 	set->unknown = dj_arena_array(arena, names, sizeof(*set->unknown));
+	return 0;
 }
 
 static void find_names(struct rule_set *set)
@@ -130,9 +135,8 @@ int rule_set_init(struct rule_set *set, const struct oci_seccomp *profile, struc
                   struct donjon_error *err)
 {
 	*set = (struct rule_set){ .profile = profile };
-	if (check_default(set, err) < 0)
+	if (check_default(set, err) < 0 || reserve(set, arena, err) < 0)
 		return -1;
-	reserve(set, arena);
 	for (size_t i = 0; i < profile->rules.n; i++) {
 		set->first[i] = set->n;
 		if (add_rule(set, &profile->rules.v[i], err) < 0)

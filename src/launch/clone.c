@@ -170,7 +170,7 @@ static int new_time_namespace(const struct outside *o, struct donjon_error *err)
 	(void)snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n",
 		       (long long)plan->monotonic_s, plan->monotonic_ns, (long long)plan->boottime_s,
 		       plan->boottime_ns);
-	return procfs_write(o->proc, "thread-self/timens_offsets", text, err);
+	return procfs_write(o->proc, "self/timens_offsets", text, err);
 }
 
 static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const struct child_args *child,
@@ -193,7 +193,10 @@ static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const 
 	if (pid < 0)
 		return dj_fail_os(err, -pid, "clone3 with namespaces 0x%llx%s",
 				  (unsigned long long)flags,
-				  pid == -ENOSPC ? " (user.max_*_namespaces reached)" : "");
+				  pid == -ENOSPC   ? " (user.max_*_namespaces reached)"
+				  : pid == -ENOMEM && o->namespaces[OCI_NS_PID] >= 0
+					  ? " (the init of the joined pid namespace is gone: linux.namespaces)"
+					  : "");
 	o->pid = pid;
 	return 0;
 }

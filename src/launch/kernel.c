@@ -103,13 +103,13 @@ int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err)
 	const struct dj_plan *plan = s->plan;
 
 	(void)row;
+	/* All three are set, configured or not: what the caller has is not the container's.  Its ADDR_NO_RANDOMIZE is not ours (T59). */
+	if (personality(plan->personality_set ? (unsigned long)plan->personality : 0) < 0)
+		return dj_fail_os(err, errno, "linux.personality");
 	if (plan->scheduler_set && set_scheduler(plan, err) < 0)
 		return -1;
-	if (plan->io_priority_set &&
-	    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS_, 0,
+	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS_, 0,
 		    plan->io_class << IOPRIO_CLASS_SHIFT_ | plan->io_priority) < 0)
 		return dj_fail_os(err, errno, "process.ioPriority: ioprio_set");
-	if (plan->personality_set && personality((unsigned long)plan->personality) < 0)
-		return dj_fail_os(err, errno, "linux.personality");
 	return 0;
 }

@@ -311,7 +311,9 @@ int send_hooks(struct outside *o, uint32_t row, struct donjon_error *err)
 		r = fds[n] < 0 ? -1 : 0;
 		n += r == 0;
 	}
-	if (r == 0)
+	if (r < 0)
+		(void)dj_note(err, "hooks.createContainer");
+	else
 		r = wire_send(o->wire, WIRE_TELL, row, fds, n, err);
 	while (n > 0)
 		dj_close(&fds[--n]);

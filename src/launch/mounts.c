@@ -36,7 +36,7 @@ static int next_source(struct inside *s, uint32_t row, struct donjon_error *err)
 	return dj_take_fd(&s->sources[s->next_source++]);
 }
 
-/* /proc and /sys must be literal directories: one name, not followed, mounted on that very
+/* /proc, /sys and /dev must be literal directories: one name, not followed, mounted on that very
  * descriptor (B11; CVE-2019-19921, CVE-2023-27561 checked after resolving). */
 static int literal_mount_point(int root, const char *path, struct donjon_error *err)
 {
@@ -51,6 +51,23 @@ static int literal_mount_point(int root, const char *path, struct donjon_error *
 	return fd < 0 ? dj_fail_os(err, errno, "open %s in the root filesystem", path) : fd;
 }
 
+/* dest-nofollow: the last component is what it is, a link included. */
+static int unfollowed_mount_point(int root, const char *path, bool is_dir, struct donjon_error *err)
+{
+	const int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+	const char *name;
+	dj_auto_close int parent = path_open_parent(root, path, true, &name, err);
+	int fd;
+
+	if (parent < 0)
+		return -1;
+	fd = openat(parent, name, flags);
+	if (fd < 0 && errno == ENOENT &&
+	    (is_dir ? mkdirat(parent, name, 0755) : mknodat(parent, name, S_IFREG | 0644, 0)) == 0)
+		fd = openat(parent, name, flags);
+	return fd < 0 ? dj_fail_os(err, errno, "open %s without following it", path) : fd;
+}
+
 static int mount_point(const struct inside *s, const struct plan_mount *mount, bool is_dir,
 		       struct donjon_error *err)
 {
@@ -58,11 +75,8 @@ static int mount_point(const struct inside *s, const struct plan_mount *mount, b
 
 	if (mount->literal)
 		return literal_mount_point(s->root, path, err);
-	if (mount->dest_nofollow) {
-		int fd = path_open_beneath(s->root, path + 1, O_PATH | O_NOFOLLOW, 0);
-
-		return fd >= 0 ? fd : dj_fail_os(err, -fd, "open %s without following links", path);
-	}
+	if (mount->dest_nofollow)
+		return unfollowed_mount_point(s->root, path, is_dir, err);
 	return path_make_mount_point(s->root, path, is_dir, err);
 }
 

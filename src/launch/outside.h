@@ -27,6 +27,7 @@ int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err);
 int open_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
 int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err);
 int write_id_maps(struct outside *o, uint32_t row, struct donjon_error *err);
+int reset_scheduling(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_rlimits(struct outside *o, uint32_t row, struct donjon_error *err);
 int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);

@@ -216,7 +216,8 @@ static int set_late_limits(const struct dj_plan *plan, struct donjon_error *err)
 int reset_process(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	(void)row;
-	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
+	/* It survives the execve: a sandbox goes with whoever runs it. */
+	if (prctl(PR_SET_PDEATHSIG, s->plan->die_with_parent ? SIGKILL : 0) < 0)
 		return dj_fail_os(err, errno, "clear the parent-death signal");
 	(void)umask((mode_t)s->plan->umask);
 	if (set_late_limits(s->plan, err) < 0)

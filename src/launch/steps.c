@@ -59,10 +59,6 @@ static bool wants_masks(const struct dj_plan *plan) { return plan->masked.n > 0;
 static bool wants_readonly_root(const struct dj_plan *plan) { return plan->rootfs_readonly; }
 static bool wants_terminal(const struct dj_plan *plan) { return plan->terminal; }
 static bool wants_keyring(const struct dj_plan *plan) { return plan->new_keyring; }
-static bool wants_scheduling(const struct dj_plan *plan)
-{
-	return plan->scheduler_set || plan->io_priority_set || plan->personality_set;
-}
 static bool wants_volatile(const struct dj_plan *plan) { return plan->rootfs_volatile; }
 static bool wants_readback(const struct dj_plan *plan)
 {
@@ -94,6 +90,8 @@ const struct step launch_steps[] = {
 	  "unshare the cgroup namespace after joining, so that its root is our cgroup" },
 	{ "write-id-maps",      STEP_OUT,   wants_id_maps,      OUT(write_id_maps), NULL,
 	  "write setgroups, uid_map and gid_map" },
+	{ "reset-scheduling",   STEP_OUT,   NULL,               OUT(reset_scheduling), NULL,
+	  "nice value and affinity are not inherited from whoever started us" },
 	{ "oom-score",          STEP_OUT,   wants_oom_score,    OUT(set_oom_score), NULL,
 	  "oom_score_adj, with the host's rights" },
 	{ "map-rootfs",         STEP_OUT,   wants_userns,       OUT(map_rootfs), NULL,
@@ -146,8 +144,8 @@ const struct step launch_steps[] = {
 	  "open a terminal in the container's devpts and hand out its master" },
 	{ "session-keyring",    STEP_IN,    wants_keyring,      NULL, IN(new_keyring),
 	  "join a new anonymous session keyring" },
-	{ "scheduling",         STEP_IN,    wants_scheduling,   NULL, IN(set_scheduling),
-	  "scheduler, I/O priority, personality" },
+	{ "scheduling",         STEP_IN,    NULL,               NULL, IN(set_scheduling),
+	  "personality, scheduler, I/O priority" },
 	{ "enter-directory",    STEP_IN,    NULL,               NULL, IN(enter_working_directory),
 	  "change to the working directory and prove that it is inside" },
 	{ "verify-inside",      STEP_IN,    wants_readback,     NULL, IN(verify_inside),

@@ -14,6 +14,7 @@ struct plan_input {
 	const struct policy_settings *settings;
 	const struct host_facts *host;
 	bool no_pivot, no_new_keyring, cgroups_disabled;
+	bool die_with_parent; /* SIGKILL when the process that started it ends */
 	uint32_t preserve_fds;
 };
 

@@ -250,7 +250,8 @@ static void finish(struct mounts *m, struct draft *d)
 	if (d->out.kind == PLAN_MOUNT_DEV || (d->out.kind == PLAN_MOUNT_CGROUP && !PLAN(b)->cgroup_v2))
 		type = "tmpfs";
 	d->out.recursive = (d->flags & OCI_MOUNT_RBIND) != 0 || is_type(d, "rbind");
-	d->out.literal = strcmp(d->destination, "/proc") == 0 || strcmp(d->destination, "/sys") == 0;
+	d->out.literal = strcmp(d->destination, "/proc") == 0 || strcmp(d->destination, "/sys") == 0 ||
+			 strcmp(d->destination, "/dev") == 0;
 	d->out.source_nofollow = (d->flags & OCI_MOUNT_SRC_NOFOLLOW) != 0;
 	d->out.dest_nofollow = (d->flags & OCI_MOUNT_DEST_NOFOLLOW) != 0;
 	d->out.copy_up = (d->flags & OCI_MOUNT_TMPCOPYUP) != 0 && d->out.kind == PLAN_MOUNT_FS;

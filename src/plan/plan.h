@@ -53,7 +53,7 @@ struct plan_cgroup_v1 {
 struct plan_mount {
 	uint8_t kind;
 	bool recursive;      /* bind: with submounts */
-	bool literal;        /* destination must be a literal directory (/proc, /sys; B11) */
+	bool literal;        /* destination must be a literal directory (/proc, /sys, /dev; B11) */
 	bool idmap, idmap_recursive, idmap_required;
 	bool copy_up;        /* tmpcopyup */
 	bool source_nofollow, dest_nofollow; /* src-nofollow, dest-nofollow */
@@ -155,6 +155,7 @@ struct dj_plan {
 	bool verify_host_ids; /* /proc shows this container's ids through its maps */
 	bool new_keyring, keyring_optional;
 	bool chown_pipes;
+	bool die_with_parent;
 	plan_str cwd;
 	struct plan_list args, env; /* of plan_str */
 	struct plan_list rlimits;   /* of struct plan_rlimit */

@@ -89,6 +89,7 @@ int plan_process(struct plan_block *block, const struct plan_input *in, struct p
 	plan->console_rows = (uint16_t)process->console_height;
 	plan->console_cols = (uint16_t)process->console_width;
 	plan->preserve_fds = in->preserve_fds;
+	plan->die_with_parent = in->die_with_parent;
 	set_scheduling(block, process, &in->spec->linux);
 	plan->new_keyring = !in->no_new_keyring || in->settings->force_keyring;
 	return 0;

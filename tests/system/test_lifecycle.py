@@ -28,11 +28,13 @@ def _creating(cells):
     until(lambda: cell.status() == "creating", 5, lambda: f"never creating: {cell.status()} {process.err()}")
 
     def finish():
-        # Non-blocking: the hook may be gone already.
-        try:
-            os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
-        except OSError:
-            pass
+        # Non-blocking: the hook may be gone already, or not there yet.
+        while process.running():
+            try:
+                os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+                break
+            except OSError:
+                time.sleep(0.01)
         process.wait()
 
     cell.finish = finish
@@ -677,7 +679,7 @@ def test_kill_all_after_init_died(cells):
     cell.wait_stopped()
     assert len(linux.descendants()) >= 1
     assert cell.kill("--all", "KILL").ok
-    until(lambda: not [p for p in linux.descendants() if "(Z)" not in linux.describe(p)])
+    until(lambda: not linux.living())
 
 
 @pytest.mark.peer

@@ -77,6 +77,8 @@ BIND = [
     Row("rnostrictatime", ("rstrictatime",), absent=("noatime",)),
     Row("rnosymfollow", present=("nosymfollow",), below=("nosymfollow",), peer=False),
     Row("rsymfollow", ("rnosymfollow",), absent=("nosymfollow",), below_absent=("nosymfollow",), peer=False),
+    # crun's own (OPT2, OPT6), which podman sends
+    *(Row(option, peer=False) for option in ("copy-symlink", "src-nofollow", "dest-nofollow")),
 ]
 
 # Of a file system of its own: superblock flags and data.
@@ -94,6 +96,7 @@ TMPFS = [
     Row("nomand", ("mand",)),
     Row("acl"),
     Row("noacl"),
+    *(Row(option, peer=False) for option in ("rasync", "rsync", "rdirsync", "rmand", "rnomand")),
     Row("defaults", peer=False),
     Row("ro", present=("ro",)),
     Row("rw", ("ro",), absent=("ro",)),
@@ -159,7 +162,7 @@ def test_bind_option(cells, source, row, lvl, runtime):
     if lvl != "none" and not runtime.is_donjon:
         pytest.skip("peers know no levels")
     config = b.spec()
-    recursive = row.option.startswith("r") and row.option not in ("ro", "rw", "relatime", "remount")
+    recursive = row.option.startswith("r") and row.option not in ("ro", "rw", "relatime")
     kind = "rbind" if recursive or row.below_tags is not None else "bind"
     options = [kind, *row.before, row.option]
     config["mounts"].append({"destination": "/mnt", "type": "bind", "source": str(source), "options": options})

@@ -196,8 +196,7 @@ def test_nothing_is_left_when_it_is_killed(sandbox, root, host):
                       for p in linux.descendants()))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    until(lambda: not [p for p in linux.descendants() if "(Z)" not in linux.describe(p)], 5,
-          lambda: str([linux.describe(p) for p in linux.descendants()]))
+    until(lambda: not linux.living(), 5, lambda: str(linux.living()))
     for id in sandbox.runtime.ids():
         assert sandbox.runtime.call("delete", "--force", id).ok
 

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Files are named from the source directory. */
+#define CORPUS "tests/corpus/seccomp/"
+
 #define ALLOW     SECCOMP_RET_ALLOW
 #define REFUSE(e) (SECCOMP_RET_ERRNO | (uint32_t)(e))
 #define X32(n)    (0x40000000u | (uint32_t)(n))
@@ -26,7 +29,7 @@ static inline void load_profile(const char *file, uint64_t capabilities, struct 
 	FILE *f;
 	size_t n;
 
-	(void)snprintf(path, sizeof(path), "%s/tests/corpus/seccomp/%s", root ? root : ".", file);
+	(void)snprintf(path, sizeof(path), "%s/%s", root ? root : ".", file);
 	f = fopen(path, "re");
 	assert_non_null(f);
 	n = fread(text, 1, sizeof(text), f);

@@ -665,6 +665,23 @@ static void test_size(void **state)
 	assert_non_null(strstr(err.text, "4096 instructions"));
 }
 
+/* One rule whose names and repeated arguments multiply. */
+static void test_too_many_rules(void **state)
+{
+	dj_auto_arena struct dj_arena arena = { 0 };
+	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
+	struct filter_program program = { 0 };
+	struct donjon_error err = { 0 };
+	struct oci_seccomp profile;
+
+	(void)state;
+	many_rules(&arena, 1, true, &profile);
+	profile.rules.v[0].names.n = profile.rules.v[0].args.n = 1000000; /* counted, never read */
+	assert_int_equal(filter_compile(&profile, &options, &arena, &program, &err), -1);
+	assert_int_equal(err.code, DONJON_E_CONFIG);
+	assert_non_null(strstr(err.text, "more than"));
+}
+
 /* ---- the model ---- */
 
 static unsigned rank_of(uint32_t verdict)
@@ -800,8 +817,9 @@ static void compare_with_model(const struct filter_program *program,
 
 static void test_engines_profiles(void **state)
 {
-	static const char *const files[] = { "docker-default.json", "podman-default.json",
-		                             "seed-5.json", "seed-15.json", "seed-47.json" };
+	static const char *const files[] = { CORPUS "docker-default.json",
+		                             CORPUS "podman-default.json", CORPUS "seed-5.json",
+		                             CORPUS "seed-15.json", CORPUS "seed-47.json" };
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 
 	(void)state;
@@ -882,11 +900,11 @@ static void test_check_exec(void **state)
 	static const struct {
 		const char *file, *text; /* NULL: execve is possible */
 	} rows[] = {
-		{ "docker-default.json", NULL },
-		{ "podman-default.json", NULL },
-		{ "seed-5.json", "the profile answers errno 38 on execve" },
-		{ "seed-15.json", NULL },
-		{ "seed-47.json", NULL },
+		{ CORPUS "docker-default.json", NULL },
+		{ CORPUS "podman-default.json", NULL },
+		{ CORPUS "seed-5.json", "the profile answers errno 38 on execve" },
+		{ CORPUS "seed-15.json", NULL },
+		{ CORPUS "seed-47.json", NULL },
 	};
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 
@@ -1065,6 +1083,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_names),
 		cmocka_unit_test(test_names_and_numbers),
 		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_too_many_rules),
 		cmocka_unit_test(test_engines_profiles),
 		cmocka_unit_test(test_random_profiles),
 		cmocka_unit_test(test_check_exec),

@@ -306,9 +306,9 @@ static void check_embedded(const char *file, bool guard, uint64_t capabilities)
 static void test_embedded_is_shipped(void **state)
 {
 	(void)state;
-	check_embedded("../../../profiles/default.json", false, 0);
-	check_embedded("../../../profiles/default.json", false, UINT64_MAX);
-	check_embedded("../../../profiles/guard.json", true, 0);
+	check_embedded("profiles/default.json", false, 0);
+	check_embedded("profiles/default.json", false, UINT64_MAX);
+	check_embedded("profiles/guard.json", true, 0);
 }
 
 /* ---- in the kernel ---- */
@@ -400,8 +400,8 @@ static void test_cost(void **state)
 	for (int warm = 0; warm < 2; warm++) {
 		print_cost(COST_GUARD, "guard.json");
 		print_cost(COST_DEFAULT, "default.json");
-		print_cost(COST_DOCKER, "docker-default.json");
-		print_cost(COST_PODMAN, "podman-default.json");
+		print_cost(COST_DOCKER, CORPUS "docker-default.json");
+		print_cost(COST_PODMAN, CORPUS "podman-default.json");
 	}
 }
 

@@ -220,9 +220,11 @@ static void test_engines_profiles(void **state)
 		const char *contradicted; /* allowed and refused by the same profile */
 		size_t excepted;
 	} rows[] = {
-		{ "docker-default.json", NULL, 0 }, { "podman-default.json", "setns", 0 },
-		{ "seed-5.json", NULL, 0 },         { "seed-15.json", NULL, 0 },
-		{ "seed-47.json", NULL, 0 },
+		{ CORPUS "docker-default.json", NULL, 0 },
+		{ CORPUS "podman-default.json", "setns", 0 },
+		{ CORPUS "seed-5.json", NULL, 0 },
+		{ CORPUS "seed-15.json", NULL, 0 },
+		{ CORPUS "seed-47.json", NULL, 0 },
 	};
 	struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 

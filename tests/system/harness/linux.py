@@ -108,6 +108,11 @@ def describe(pid):
         return f"{pid} (gone)"
 
 
+def living():
+    """Descriptions of all descendants but zombies."""
+    return [text for text in map(describe, descendants()) if "(Z)" not in text and "(gone)" not in text]
+
+
 def mountinfo():
     """The caller's mounts without their ids, which change with every remount."""
     with open("/proc/self/mountinfo") as lines:

@@ -1,0 +1,265 @@
+"""Fault injection with strace: one chosen system call of the runtime or its stage fails, and what comes
+of it is judged: refused and clean, or as good as without the fault.  Anything else is a violation."""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import tempfile
+import threading
+
+from . import bundle as bundles
+from . import linux, oracles
+from .runtime import Cell, Process, fresh_id
+
+ERRORS = ("error=EPERM", "error=ENOMEM", "error=EMFILE", "error=EIO", "error=EINTR")
+SHORT = ("retval=1",)  # of write: one byte of it was written
+DEATHS = ("signal=SIGKILL",)
+
+# A process that may not end, map its own stack or return from a signal proves nothing; and a close
+# that "fails" here leaves the descriptor open, which the kernel never does.
+_PATIENT = {"exit", "exit_group", "rt_sigreturn", "execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list",
+            "rseq", "mprotect", "munmap", "close"}
+VERBS = ("create", "start", "run", "kill", "delete")
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    verb: str
+    call: str
+    when: int
+    fault: str
+    every: bool = False  # also every later call of the kind
+
+    def __str__(self):
+        return f"{self.verb}: {self.call} #{self.when}{'+' if self.every else ''} {self.fault}"
+
+
+@dataclasses.dataclass
+class Outcome:
+    point: Point
+    kind: str  # unaffected, refused, stricter, loader, killed, violation
+    why: str
+    result: object
+
+    def __str__(self):
+        return f"{self.point} -> {self.kind} {self.why}: {self.result.err[-300:].strip() if self.result else ''}"
+
+
+class Outcomes(list):
+    @property
+    def violations(self):
+        return [str(o) for o in self if o.kind == "violation"]
+
+    def counts(self):
+        return collections.Counter(o.kind for o in self)
+
+    def __str__(self):
+        lines = [f"{count} {kind}" for kind, count in sorted(self.counts().items())]
+        return ", ".join(lines) + "".join("\n" + v for v in self.violations[:20])
+
+
+def _holds_less(report, cell):
+    """A capability whose name could not be looked up is not granted (decision 32)."""
+    wanted = oracles.expected_capabilities(cell.bundle.config["process"])
+    return all(int(report["status"][key], 16) & ~bits == 0 for key, bits in wanted.items())
+
+
+def remove_cgroups(name):
+    """Of a container whose record was destroyed on purpose."""
+    for path in sorted(oracles.cgroups(name), reverse=True):
+        for _ in range(100):
+            try:
+                os.rmdir(path)
+                break
+            except OSError:
+                threading.Event().wait(0.01)
+
+
+class Campaign:
+    """Runs fault points against one runtime, two at a time."""
+
+    def __init__(self, runtime, session_dir, seed):
+        self._runtime, self._session, self._random = runtime, pathlib.Path(session_dir), random.Random(seed)
+        self._prisoner = None
+        self._lock = threading.Lock()
+        self._traces = {}
+
+    # What can fail: counted once per command
+
+    def points(self, verbs, faults, number):
+        """A random sample of (command, call, number, fault); the number counts for each process."""
+        population = []
+        for verb in verbs:
+            for call, (first, last) in self._trace(verb).items():
+                if call in _PATIENT and faults is not DEATHS:
+                    continue
+                kinds = [f for f in faults if f not in SHORT or call in ("write", "sendmsg", "sendto", "pwrite64")]
+                population += [Point(verb, call, n, fault) for n in range(first, last + 1) for fault in kinds]
+        self._random.shuffle(population)
+        return population[:number]
+
+    def _trace(self, verb):
+        """How often each process of this command makes each call."""
+        if verb not in self._traces:
+            with self._cell() as cell:
+                log = cell.bundle.path / "trace"
+                self._prepare(cell, verb)
+                self._traced(cell, verb, ["-o", str(log)])
+                self._traces[verb] = _count(log.read_text(errors="replace"))
+        return self._traces[verb]
+
+    # One container per attempt, in a state directory of its own
+
+    def _cell(self):
+        return _Scratch(self._runtime, self._session)
+
+    def _prepare(self, cell, verb):
+        """What must have happened before this command."""
+        if verb in ("start", "kill", "delete"):
+            assert cell.create().ok
+        if verb == "kill":
+            assert cell.start().ok
+        if verb == "delete":
+            assert cell.kill("KILL").ok
+            cell.wait_stopped()
+
+    def _traced(self, cell, verb, options, timeout=15):
+        """The command under strace, which lets go at the program's execve."""
+        arguments = {
+            "create": ["create", "--bundle", cell.bundle.path, cell.id],
+            "run": ["run", "--bundle", cell.bundle.path, cell.id],
+            "start": ["start", cell.id],
+            "kill": ["kill", cell.id, "KILL"],
+            "delete": ["delete", cell.id],
+        }[verb]
+        argv = ["strace", "-f", "-qq", "-b", "execve", *options, *cell.runtime.argv(*arguments)]
+        process = Process(argv)
+        if verb in ("create", "run"):
+            cell.command = process
+        return process.wait(timeout)
+
+    def try_point(self, point):
+        with self._cell() as cell:
+            self._prepare(cell, point.verb)
+            log = cell.bundle.path / "trace"
+            when = f"{point.when}{'+' if point.every else ''}"
+            options = ["-o", str(log), "-e", f"inject={point.call}:{point.fault}:when={when}"]
+            try:
+                result = self._traced(cell, point.verb, options)
+            except TimeoutError as error:
+                return Outcome(point, "violation", f"hangs ({error})", None)
+            kind, why = self._judge(cell, point, result)
+            leftovers = cell.leftovers()
+            if leftovers:
+                kind, why = "violation", f"{why}; left behind: {leftovers}"
+            return Outcome(point, kind, why, result)
+
+    def _judge(self, cell, point, result):
+        """FAIL, or a container that is what it would have been without the fault."""
+        if result.status == 127 and "error while loading shared libraries" in result.err:
+            return "loader", ""
+        if not result.ok and "signal" in point.fault:
+            return "killed", ""
+        if not result.ok:
+            return self._judge_refusal(result)
+        if point.verb == "create":
+            started = cell.start()
+            if not started.ok:
+                return "violation", f"created, but start says {started.err}"
+        if point.verb in ("create", "start", "run"):
+            return self._judge_container(cell)
+        wanted = {"kill": "stopped", "delete": "missing"}[point.verb]
+        if wanted == "stopped":
+            try:
+                cell.wait_stopped()
+            except AssertionError as error:
+                return "violation", str(error)
+        return ("unaffected", "") if cell.status() == wanted else ("violation", f"success, yet {cell.status()}")
+
+    @staticmethod
+    def _judge_refusal(result):
+        problems = oracles.refusal_problems(result, within=10.0)
+        return ("violation", "; ".join(problems)) if problems else ("refused", "")
+
+    @staticmethod
+    def _judge_container(cell):
+        try:
+            cell.wait_stopped()
+        except AssertionError as error:
+            return "violation", str(error)
+        documents = cell.documents()
+        problems = oracles.base_problems(documents, cell.bundle.config, cell.runtime.level)
+        if len(problems) == 1 and problems[0].startswith("capabilities") and _holds_less(documents[0], cell):
+            return "stricter", problems[0]
+        return ("violation", "weaker: " + "; ".join(problems[:4])) if problems else ("unaffected", "")
+
+    def run(self, points, workers=2):
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            return Outcomes(pool.map(self.try_point, points))
+
+
+def _count(trace):
+    """{call: (first, last)}: how often it is made, less what the dynamic loader makes before main."""
+    by_process = collections.defaultdict(list)
+    for line in trace.splitlines():
+        match = re.match(r"(\d+)\s+(\w+)\(", line)
+        if match:
+            by_process[match[1]].append((match[2], line))
+    processes = list(by_process.values())
+    loading = [i for i, (call, line) in enumerate(processes[0]) if call == "openat" and ".so" in line]
+    main = next((i for i, (call, _) in enumerate(processes[0]) if i > loading[-1] and call == "munmap"), 0) if loading else 0
+    before = collections.Counter(call for call, _ in processes[0][:main + 1])
+    last = collections.Counter()
+    for calls in processes:
+        for call, count in collections.Counter(call for call, _ in calls).items():
+            last[call] = max(last[call], count)
+    return {call: (before[call] + 1, count) for call, count in last.items()}
+
+
+class _Scratch:
+    """One container and everything of its own, gone afterwards."""
+
+    def __init__(self, runtime, session_dir):
+        self._base, self._session = runtime, session_dir
+
+    def __enter__(self):
+        from conftest import PRISONER, TAG
+        self.directory = pathlib.Path(tempfile.mkdtemp(dir=self._session))
+        self.directory.chmod(0o711)
+        config = bundles.spec()
+        config["process"]["args"] = ["/prisoner", *oracles.baseline_args(config)]
+        bundle = bundles.Bundle(self.directory / "bundle", config, PRISONER, "skeleton")
+        runtime = type(self._base)(self._base.path, self._base.kind, self.directory / "state", self._base.level)
+        cell = Cell(runtime, bundle, fresh_id(TAG + "f"))
+        cell.leftovers = lambda: self.leftovers(cell)
+        self.cell = cell
+        return cell
+
+    def leftovers(self, cell):
+        """CLEAN: what is still there after delete --force."""
+        result = cell.delete("--force")
+        found = [] if result.ok else [f"delete --force: {result.err.strip()}"]
+        for _ in range(200):
+            gone = not oracles.cgroups(cell.id)
+            if gone:
+                break
+            threading.Event().wait(0.01)
+        found += sorted(oracles.cgroups(cell.id))[:3]
+        state = self.directory / "state"
+        found += [str(p) for p in state.rglob("*") if cell.id in str(p)][:3] if state.exists() else []
+        found += [m for m in linux.mountinfo() if str(self.directory) in m][:3]
+        return found
+
+    def __exit__(self, *_):
+        self.cell.delete("--force")
+        for pid in linux.descendants():  # what hung and lost its tracer
+            if self.cell.id in linux.describe(pid):
+                os.kill(pid, signal.SIGKILL)
+        remove_cgroups(self.cell.id)
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,300 @@
+"""Things that break: state files (T66), state directories (T65), propagation (T67), sudden deaths (T71),
+mount calls the kernel refuses (T24)."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import time
+
+import pytest
+
+from harness import bundle as b
+from harness import faults, linux
+from harness.runtime import until
+
+# T65: who may see the state
+
+
+def test_t65_modes(cells, rt, state_root):
+    cell = cells.created(b.spec("sleep"))
+    assert stat.S_IMODE(state_root.stat().st_mode) in (0o700, 0o711, 0o1700)
+    for directory, _, files in os.walk(state_root / cell.id):
+        assert stat.S_IMODE(os.stat(directory).st_mode) == 0o700
+        for name in files:
+            assert not os.lstat(os.path.join(directory, name)).st_mode & 0o022
+
+
+def test_t65_no_abstract_sockets(cells):
+    """CVE-2020-15257."""
+    with open("/proc/net/unix") as sockets:
+        before = {line.split()[-1] for line in sockets if " @" in line}
+    cells.created(b.spec("sleep"))
+    with open("/proc/net/unix") as sockets:
+        assert {line.split()[-1] for line in sockets if " @" in line} <= before
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702, 0o1777])
+@pytest.mark.refusal
+def test_t65_a_root_others_may_write(cells, runtime, fail, work, mode):
+    root = work / "state"
+    root.mkdir()
+    root.chmod(mode)
+    rt = runtime.at("none", "--root", str(root))
+    cell = cells(b.spec(), runtime=rt)
+    fail(cell.create(), str(root), runtime=rt)
+    assert os.listdir(root) == []
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("case", ["foreign-owner", "link-to-foreign", "file", "fifo"])
+def test_t65_a_root_of_somebody_else(cells, runtime, fail, work, canary, case):
+    root = work / "state"
+    if case == "foreign-owner":
+        root.mkdir(mode=0o700)
+        os.chown(root, 1000, 1000)
+    elif case == "link-to-foreign":
+        (work / "foreign").mkdir(mode=0o777)
+        os.chown(work / "foreign", 1000, 1000)
+        root.symlink_to(work / "foreign")
+    elif case == "file":
+        root.write_text("")
+    else:
+        os.mkfifo(root)
+    rt = runtime.at("none", "--root", str(root))
+    cell = cells(b.spec(), runtime=rt)
+    fail(cell.create(), str(root), runtime=rt)
+
+
+def test_t65_a_root_on_noexec(cells, runtime, work):
+    """Nothing is executed from there."""
+    root = work / "state"
+    root.mkdir(mode=0o700)
+    linux.mount("tmpfs", root, "tmpfs", linux.MS_NOEXEC | linux.MS_NOSUID | linux.MS_NODEV, "mode=700")
+    try:
+        rt = runtime.at("none", "--root", str(root))
+        cell = cells(b.spec("exit", "6"), runtime=rt)
+        assert cell.run().status == 6
+        cells.clear()
+    finally:
+        linux.umount(root)
+
+
+# T66: what is in a state directory
+
+
+STATES = {
+    "empty": lambda path, text: path.write_text(""),
+    "truncated": lambda path, text: path.write_text(text[:len(text) // 2]),
+    "garbage": lambda path, text: path.write_bytes(b"\0\xff" * 500),
+    "array": lambda path, text: path.write_text("[]"),
+    "null": lambda path, text: path.write_text("null"),
+    "huge": lambda path, text: path.write_text('{"a":"' + "x" * (32 << 20) + '"}'),
+    "sparse": lambda path, text: os.truncate(path, 1 << 40),
+    "deep": lambda path, text: path.write_text("[" * 100000),
+    "missing": lambda path, text: path.unlink(),
+    "fifo": lambda path, text: (path.unlink(), os.mkfifo(path)),
+    "foreign-owner": lambda path, text: os.chown(path, 1000, 1000),
+    "other-version": lambda path, text: path.write_text(json.dumps({**json.loads(text), "version": 999})),
+    "leftover-temporary": lambda path, text: path.with_name("state.json.tmp").write_text("{"),
+    "negative-pid": lambda path, text: path.write_text(json.dumps({**json.loads(text), "pid": -1})),
+    "pid-one": lambda path, text: path.write_text(json.dumps({**json.loads(text), "pid": 1})),
+    "pid-of-the-tests": lambda path, text: path.write_text(json.dumps({**json.loads(text), "pid": os.getpid()})),
+    "huge-pid": lambda path, text: path.write_text(json.dumps({**json.loads(text), "pid": 2**40})),
+    "text-pid": lambda path, text: path.write_text(json.dumps({**json.loads(text), "pid": "1"})),
+}
+
+
+@pytest.mark.parametrize("damage", STATES)
+def test_t66_damaged_state(cells, rt, state_root, damage):
+    """An error without harm: nobody foreign is signalled, list goes on, `delete --force` cleans."""
+    intact = cells.created(b.spec("sleep"))
+    cell = cells.created(b.spec("sleep"))
+    pid = cell.pid
+    path = state_root / cell.id / "state.json"
+    STATES[damage](path, path.read_text())
+    for operation in (("state",), ("start",), ("kill", "0")):
+        began = time.monotonic()
+        result = rt.call(operation[0], cell.id, *operation[1:], timeout=8)
+        assert time.monotonic() - began < 5 and result.status in (0, 1), result
+    listed = rt.call("list", "-q")
+    assert listed.ok and intact.id in listed.out.split()
+    result = cell.delete("--force")
+    assert result.ok, result
+    assert not (state_root / cell.id).exists()
+    # A container whose record is lost may survive its record, but it is not ours to keep.
+    if os.path.exists(f"/proc/{pid}") and "(Z)" not in linux.describe(pid):
+        os.kill(pid, signal.SIGKILL)
+        faults.remove_cgroups(cell.id)
+
+
+def test_t66_a_link_in_place_of_the_state(cells, rt, state_root, canary, host):
+    cell = cells.created(b.spec("sleep"))
+    path = state_root / cell.id / "state.json"
+    text = path.read_text()
+    path.unlink()
+    path.symlink_to(canary / "core")
+    assert rt.state(cell.id).status == 1
+    path.unlink()
+    path.write_text(text)
+    host.check("cgroups", "processes", "state root")
+
+
+def test_t66_another_boot(cells, rt, state_root):
+    """S13: the recorded pid may belong to anybody."""
+    cell = cells.created(b.spec("sleep"))
+    pid = cell.pid
+    path = state_root / cell.id / "state.json"
+    text = path.read_text()
+    with open("/proc/sys/kernel/random/boot_id") as boot_id:
+        own = boot_id.read().strip()
+    assert own in text
+    path.write_text(text.replace(own, "00000000-0000-4000-8000-000000000000"))
+    assert cell.status() == "stopped"
+    assert cell.kill("KILL").status == 1 and os.path.exists(f"/proc/{pid}")
+    assert cell.delete("--force").ok
+    if "(Z)" not in linux.describe(pid) and os.path.exists(f"/proc/{pid}"):
+        os.kill(pid, signal.SIGKILL)
+        faults.remove_cgroups(cell.id)
+
+
+def test_a_half_made_state_directory(cells, rt, state_root):
+    """S10: without a state file, `delete --force` removes it."""
+    cell = cells(b.spec("sleep"))
+    (state_root / cell.id).mkdir(mode=0o700)
+    assert cell.create().status == 1
+    assert cell.delete("--force").ok
+    assert not (state_root / cell.id).exists()
+    assert cell.create().ok
+
+
+def test_foreign_files_in_a_state_directory(cells, rt, state_root, canary, host):
+    """Removal never follows links."""
+    cell = cells.created(b.spec("sleep"))
+    os.symlink(canary, state_root / cell.id / "link")
+    (state_root / cell.id / "file").write_text("x")
+    result = cell.delete("--force")
+    if not result.ok:
+        shutil.rmtree(state_root / cell.id)
+    host.check("cgroups", "processes", "state root")
+
+
+# T67: no mount namespace, propagation
+
+
+@pytest.fixture
+def propagation(work, host):
+    """The caller's own root and the bundle's mount are shared, as on a host with systemd."""
+    shared = work / "shared"
+    shared.mkdir()
+    linux.mount("shared", shared, "tmpfs", 0, "mode=711")
+    linux.mount(None, "/", None, linux.MS_REC | linux.MS_SHARED)
+    host.settle()
+    yield shared
+    linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    linux.umount(shared)
+    host.settle()
+
+
+@pytest.mark.parametrize("propagated", ["", "private", "rprivate", "slave", "rslave"])
+def test_t67_the_hosts_mounts_stay(cells, propagation, host, level, propagated):
+    """B10: nothing comes back, and the host's own propagation is what it was."""
+    config = b.spec("exit", "0")
+    if propagated:
+        config["linux"]["rootfsPropagation"] = propagated
+    cells._work, back = propagation, cells._work
+    try:
+        cell = cells(config, "skeleton")
+        result = cell.run()
+        assert result.ok, result
+        host.check()
+    finally:
+        cells._work = back
+
+
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_t67_without_a_mount_namespace(cells, propagation, host, verb):
+    """CVE class of runc 1.5.3: no mount namespace means nobody's propagation is touched."""
+    config = b.spec("exit", "0")
+    b.namespace(config, "mount", present=False)
+    config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
+    config["mounts"] = []
+    cell = cells(config, "skeleton")
+    result = cell.spawn(verb).wait()
+    assert result.status in (0, 1)
+    host.check("cgroups", "processes", "state root")
+
+
+# T71: sudden deaths
+
+
+@pytest.mark.parametrize("verb", ["create", "run"])
+@pytest.mark.parametrize("delay_ms", [0, 1, 2, 3, 5, 8, 12, 20])
+def test_t71_the_runtime_is_killed(cells, rt, clean, level, verb, delay_ms):
+    """At any moment: the other side is gone within five seconds, and `delete --force` cleans."""
+    cell = cells(b.spec("sleep"))
+    process = cell.spawn(verb)
+    time.sleep(delay_ms / 1000)
+    if process.running():
+        process.signal(signal.SIGKILL)
+        process.wait()
+    if verb == "create" and cell.status() not in ("created", "missing", "stopped"):
+        # Half-made: nobody is left to finish it.
+        until(lambda: not linux.living(), 5, lambda: f"{cell.state()}, {linux.living()} five seconds later")
+    clean(cell)
+
+
+@pytest.mark.parametrize("delay_ms", [0, 1, 2, 4, 8])
+def test_t71_start_is_killed(cells, rt, clean, delay_ms):
+    cell = cells.created(b.spec("sleep"))
+    process = rt.spawn("start", cell.id)
+    time.sleep(delay_ms / 1000)
+    if process.running():
+        process.signal(signal.SIGKILL)
+    process.wait()
+    assert cell.status() in ("created", "running", "stopped")
+    clean(cell)
+
+
+@pytest.mark.parametrize("state", ["created", "running"])
+def test_t71_init_is_killed(cells, clean, level, state):
+    cell = cells.created(b.spec("sleep")) if state == "created" else cells.started(b.spec("sleep"))
+    os.kill(cell.pid, signal.SIGKILL)
+    cell.wait_stopped()
+    clean(cell)
+
+
+def test_t71_init_is_killed_while_start_waits(cells, clean):
+    """The gate's other end is gone: an error, not a hang."""
+    cell = cells.created(b.spec("sleep"))
+    os.kill(cell.pid, signal.SIGKILL)
+    result = cell.start(timeout=6)
+    assert result.status == 1 and result.err and result.seconds < 5
+    clean(cell)
+
+
+def test_t71_every_system_call(rt, can, session_dir, level):
+    """SIGKILL at one system call after the other, of the runtime or its child."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    campaign = faults.Campaign(rt, session_dir, seed=71)
+    points = campaign.points(("create", "start", "run"), faults.DEATHS, 60)
+    outcomes = campaign.run(points)
+    assert outcomes.violations == [], outcomes
+
+
+# T24: mount calls the kernel refuses (decision 35: no classic path)
+
+
+@pytest.mark.parametrize("call", ["fsopen", "fsconfig", "fsmount", "open_tree", "move_mount", "mount_setattr"])
+@pytest.mark.parametrize("error", ["ENOSYS", "EPERM", "EINVAL"])
+def test_t24_refused_mount_calls(runtime, can, session_dir, call, error):
+    """FAIL that names the call, never a weaker mount."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    campaign = faults.Campaign(runtime, session_dir, seed=24)
+    outcome = campaign.try_point(faults.Point("run", call, 1, f"error={error}", every=True))
+    assert outcome.kind in ("refused", "unaffected"), outcome
+    if outcome.kind == "refused":
+        assert any(word in outcome.result.err for word in (call, call.replace("_", " "), "mount", "root")), outcome

@@ -103,7 +103,7 @@ int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err)
 	const struct dj_plan *plan = s->plan;
 
 	(void)row;
-	/* All three are set, configured or not: what the caller has is not the container's.  Its ADDR_NO_RANDOMIZE is not ours (T59). */
+	/* Set whether configured or not: the caller's are not the container's (T59). */
 	if (personality(plan->personality_set ? (unsigned long)plan->personality : 0) < 0)
 		return dj_fail_os(err, errno, "linux.personality");
 	if (plan->scheduler_set && set_scheduler(plan, err) < 0)

@@ -121,7 +121,7 @@ static void prefer_their_reason(struct outside *o, struct donjon_error *err)
 	}
 }
 
-static void describe_death(pid_t pid, int pidfd, struct donjon_error *err)
+static void describe_death(const struct dj_plan *plan, pid_t pid, int pidfd, struct donjon_error *err)
 {
 	/* Its descriptors close before its exit is announced. */
 	struct pollfd exit_fd = { .fd = pidfd, .events = POLLIN };
@@ -135,6 +135,9 @@ static void describe_death(pid_t pid, int pidfd, struct donjon_error *err)
 	    info.si_code != CLD_EXITED)
 		(void)dj_note(err, "the container's init was killed by signal %d%s", info.si_status,
 			      info.si_status == SIGKILL ? " (memory limit too low?)" : "");
+	if (plan->ns[OCI_NS_PID].kind == PLAN_NS_JOIN && err->code == DONJON_E_SYSTEM)
+		(void)dj_note(err, "linux.namespaces: in the joined pid namespace %s",
+			      plan_text(plan, plan->ns[OCI_NS_PID].path));
 }
 
 static void kill_stage(pid_t pid, int *pidfd)
@@ -158,7 +161,7 @@ int launch_create(const struct launch_request *request, struct launch *out, stru
 	    launch_walk_out(&o, 0, launch_mark(STEP_MARK_RELEASE), err) < 0) {
 		if (o.pid > 0) {
 			prefer_their_reason(&o, err);
-			describe_death(o.pid, o.pidfd, err);
+			describe_death(o.plan, o.pid, o.pidfd, err);
 		}
 		kill_stage(o.pid, &o.pidfd);
 		dj_close(&o.console);

@@ -24,7 +24,7 @@ DEATHS = ("signal=SIGKILL",)
 # A process that may not end, map its own stack or return from a signal proves nothing; and a close
 # that "fails" here leaves the descriptor open, which the kernel never does.
 _PATIENT = {"exit", "exit_group", "rt_sigreturn", "execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list",
-            "rseq", "mprotect", "munmap", "close"}
+            "rseq", "mprotect", "munmap", "futex", "close"}
 VERBS = ("create", "start", "run", "kill", "delete")
 
 
@@ -121,6 +121,9 @@ class Campaign:
 
     def _prepare(self, cell, verb):
         """What must have happened before this command."""
+        if verb == "kill":
+            cell.bundle.config["process"]["args"] = ["/prisoner", "sleep"]
+            cell.bundle.write()
         if verb in ("start", "kill", "delete"):
             assert cell.create().ok
         if verb == "kill":

@@ -8,7 +8,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (TOP / "man/donjon.1.scd").read_text()
-DONJON = pathlib.Path(os.environ.get("DONJON_BUILD", TOP / "build")) / "src/cli/donjon"
+DONJON = pathlib.Path(os.environ.get("DONJON_BUILD", TOP / "build")) / "donjon"
 
 # Commands whose section refers to another one's options.
 INHERITS = {"run": "create"}

@@ -79,11 +79,18 @@ def test_the_default_profile_is_added(cells, level):
     assert result.ok and result.out == f"{DEFAULT} (enforce)\n", result
 
 
-@pytest.mark.levels("hardened")
-def test_a_default_profile_that_is_missing_is_loaded(cells, level):
-    """Decision 49: installed but not loaded, for instance after a reload of all profiles."""
+@pytest.fixture
+def unloaded():
+    """The default profile is installed but not loaded."""
     subprocess.run(["apparmor_parser", "--remove", str(PROFILE)], check=True)
     assert DEFAULT not in loaded()
+    yield
+    subprocess.run(["apparmor_parser", "--replace", "--skip-cache", str(PROFILE)], check=True)
+
+
+@pytest.mark.levels("hardened")
+def test_a_default_profile_that_is_missing_is_loaded(cells, unloaded, level):
+    """Decision 49."""
     result = run(cells, None, "cat /proc/self/attr/current")
     assert result.ok and result.out == f"{DEFAULT} (enforce)\n", result
     assert DEFAULT in loaded()

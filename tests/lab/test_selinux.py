@@ -5,6 +5,7 @@ import os
 import pytest
 
 from harness import bundle as b
+from harness.log import Log
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/sys/fs/selinux/enforce"), reason="SELinux is not this kernel's LSM")
@@ -24,7 +25,11 @@ def run(cells, label, command, **process):
     config = labelled(label, "/bin/sh", "-c", command)
     config["root"]["readonly"] = False
     config["process"].update(process)
-    return cells(config, kind="busybox").run()
+    log = Log()
+    result = cells(config, kind="busybox").run(**log.streams)
+    result.out = log.text()
+    log.close()
+    return result
 
 
 @pytest.mark.peer
@@ -40,7 +45,7 @@ def test_the_label_is_in_force(cells, level, no_new_privileges):
 def test_a_denied_access_is_denied(cells, level):
     """The root filesystem is writable, the user is root: only the type can deny."""
     result = run(cells, CONTAINER, "cat /etc/passwd && echo x >/etc/written")
-    assert result.status != 0 and "root:" in result.out and "ermission denied" in result.err, result
+    assert result.status != 0 and "root:" in result.out and "ermission denied" in result.out, result
 
 
 @pytest.mark.peer
@@ -62,8 +67,9 @@ def test_a_label_the_policy_does_not_know_is_refused(cells, fail, level, label):
 
 @pytest.mark.levels("hardened")
 def test_the_container_type_is_added(cells, level):
-    result = run(cells, None, "cat /proc/self/attr/current; cat /etc/passwd; echo x >/tmp/x && cat /tmp/x")
-    assert ":donjon_container_t:" in result.out and "root:" in result.out, result
+    result = run(cells, None, "cat /proc/self/attr/current; cat /etc/passwd; echo scratch >/tmp/x && cat /tmp/x")
+    assert ":donjon_container_t:" in result.out, result
+    assert "root:" in result.out and "scratch" in result.out, "reads what is there, writes its own tmpfs: " + result.out
 
 
 @pytest.mark.levels("hardened")

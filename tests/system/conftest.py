@@ -16,7 +16,7 @@ from harness.runtime import Cell, Runtime, fresh_id, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DONJON_BUILD", ROOT / "build"))
-RUNTIME = pathlib.Path(os.environ.get("DONJON_RUNTIME", BUILD / "src/cli/donjon"))
+RUNTIME = pathlib.Path(os.environ.get("DONJON_RUNTIME", BUILD / "donjon"))
 PRISONER = pathlib.Path(os.environ.get("DONJON_PRISONER", BUILD / "tests/system/prisoner"))
 LEVELS = ("none", "hardened")
 

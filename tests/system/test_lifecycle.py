@@ -630,7 +630,8 @@ def test_no_pid_file_after_an_error(cells, tmp_path):
     """K8: a missing file is how conmon knows."""
     config = b.spec()
     config["process"]["args"] = ["/missing"]
-    assert cells(config).create("--pid-file", tmp_path / "pid").status == 1
+    result = cells(config).create("--pid-file", tmp_path / "pid")
+    assert result.status == 1 and result.err
     assert os.listdir(tmp_path) == []
 
 

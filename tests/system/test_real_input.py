@@ -13,6 +13,7 @@ import types
 import pytest
 
 from harness import linux
+from harness.log import Log
 from harness.runtime import fresh_id, until
 
 from conftest import BUILD, ROOT, RUNTIME, runtime_kind
@@ -76,25 +77,6 @@ def network(work):
     linux.umount(path)
 
 
-class Log:
-    """A pipe, as an engine's log is: services reopen it through /dev/stdout."""
-
-    def __init__(self, owner):
-        self._reader, self.writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        os.fchown(self.writer, owner, owner)
-
-    def text(self):
-        try:
-            return os.read(self._reader, 1 << 16).decode(errors="replace")
-        except BlockingIOError:
-            return ""
-
-    def close(self):
-        os.close(self._reader)
-        os.close(self.writer)
-
-
 @pytest.fixture
 def log(request):
     """Owned by root, or by whom the test names."""
@@ -137,7 +119,7 @@ def host_uid(cell):
 
 def expect_answer(cell, log, network, port, request, answer):
     """Starts the service, asks it, and ends it as its operator would; the host uid it ran as."""
-    result = cell.create(stdout=log.writer, stderr=log.writer)
+    result = cell.create(**log.streams)
     assert result.ok, f"{result} {log.text()}"
     path = network or pathlib.Path(f"/proc/{cell.pid}/ns/net")
     result = cell.start()
@@ -193,7 +175,7 @@ def test_nginx_that_changes_ids_itself_needs_an_override(cells, make, network, l
     """Decision 6: what the user reads without it, and that it serves with it."""
     _, port, request, answer = SERVICES["nginx"]
     bundle = make("nginx", "--network", network, WEB_USER="stock")
-    result = cells(bundle=bundle).run(stdout=log.writer, stderr=log.writer)
+    result = cells(bundle=bundle).run(**log.streams)
     said = log.text()
     assert result.status == 1 and 'chown("/tmp/body", 33) failed (1: Operation not permitted)' in said, said
     allowing = rt.override("caps.bounding=CAP_SETUID,CAP_SETGID,CAP_CHOWN:workers_change_ids")

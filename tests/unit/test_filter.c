@@ -934,7 +934,7 @@ static void test_check_exec_verdicts(void **state)
 		{ OCI_ACT_KILL_PROCESS, "kills the process" },
 		{ OCI_ACT_TRAP, "sends SIGSYS" },
 		{ OCI_ACT_ERRNO, "answers errno 1" },
-		{ OCI_ACT_TRACE, NULL },
+		{ OCI_ACT_TRACE, "asks a tracer that is not there" },
 		{ OCI_ACT_ALLOW, NULL },
 		{ OCI_ACT_LOG, NULL },
 		{ OCI_ACT_NOTIFY, NULL },

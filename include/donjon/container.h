@@ -45,6 +45,9 @@ struct donjon_create_options {
 	unsigned preserve_fds;
 	bool no_pivot, no_new_keyring;
 	bool detach, keep, no_subreaper; /* run only */
+	unsigned listen_fds;            /* sockets of socket activation: the first of the descriptors from 3
+					 * on, in front of those of preserve_fds; LISTEN_FDS tells them */
+	const char *listen_names;       /* LISTEN_FDNAMES, or NULL */
 };
 
 int donjon_container_create(struct donjon_runtime *runtime, const char *id,

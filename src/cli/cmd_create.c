@@ -1,13 +1,30 @@
 #include "cli/commands.h"
 #include "cli/create.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS_MAX = 1 << 20 }; /* more than any limit allows (fs.nr_open) */
+
+/* Socket activation, if it is meant for this process (V4). */
+static void take_listen_fds(struct donjon_create_options *out)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	char *end;
+
+	if (!pid || !count || strtol(pid, &end, 10) != getpid() || *end)
+		return;
+	out->listen_fds = (unsigned)strtoul(count, &end, 10);
+	if (*end || out->listen_fds > DESCRIPTORS_MAX)
+		out->listen_fds = 0;
+	out->listen_names = getenv("LISTEN_FDNAMES");
+}
 
 int cli_create_options(const struct cli_options *o, struct donjon_create_options *out,
 		       struct donjon_error *err)
 {
-	/* More than any limit of descriptors allows. */
-	if (o->preserve_fds > 1 << 30)
+	if (o->preserve_fds > DESCRIPTORS_MAX)
 		return cli_fail(err, DONJON_E_USAGE, "option --preserve-fds: too many");
 	*out = (struct donjon_create_options){
 		.size = sizeof(*out),
@@ -24,6 +41,7 @@ int cli_create_options(const struct cli_options *o, struct donjon_create_options
 		.keep = o->keep,
 		.no_subreaper = o->no_subreaper,
 	};
+	take_listen_fds(out);
 	return 0;
 }
 

@@ -2,7 +2,10 @@
 
 #include "base/cleanup.h"
 #include "base/proc.h"
+#include "base/sys.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 enum { LOCK_STEP_MS = 20, LOCK_WAIT_MS = 10 * 1000 };
@@ -94,51 +97,84 @@ static bool is_this_boot(const struct store_record *record, const struct observe
 	return strcmp(record->boot_id, observer->boot_id) == 0;
 }
 
-static bool is_frozen(const struct store_record *record, struct observer *observer)
+static bool has_ended(int pidfd)
 {
-	struct donjon_error ignored = { 0 }; /* what cannot be looked at is not frozen */
+	struct pollfd event = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&event, 1, 0) == 1;
+}
+
+int record_process(const struct store_record *record, const struct observer *observer, int *pidfd,
+		   struct donjon_error *err)
+{
+	dj_auto_close int fd = -1;
+	uint64_t start_time;
+
+	if (record->pid == 0 || !is_this_boot(record, observer))
+		return 0;
+	fd = sys_pidfd_open(record->pid, 0);
+	/* EINVAL, ENOENT: the number is a thread's by now. */
+	if (fd == -ESRCH || fd == -EINVAL || fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return dj_fail_os(err, -fd, "look at process %d of container %s", (int)record->pid,
+				  record->id);
+	/* Looked at while the pidfd holds it: what is seen is what the pidfd means. */
+	start_time = proc_start_time(record->pid);
+	if (start_time == 0 && !has_ended(fd))
+		return dj_fail(err, DONJON_E_SYSTEM, "cannot identify process %d of container %s",
+			       (int)record->pid, record->id);
+	if (start_time != record->start_time || start_time == 0)
+		return 0;
+	*pidfd = dj_take_fd(&fd);
+	return 1;
+}
+
+static int is_frozen(const struct store_record *record, struct observer *observer,
+		     struct donjon_error *err)
+{
 	const struct host_facts *host;
 	struct cgroup cgroup = CGROUP_EMPTY;
-	bool frozen;
+	int frozen;
 
 	if (record->cgroup_path[0] == '\0')
-		return false;
-	host = observer_host(observer, &ignored);
-	if (!host || cgroup_open(host, record->cgroup_path, &cgroup, &ignored) < 0)
-		return false;
-	frozen = cgroup_is_frozen(&cgroup) == 1;
+		return 0;
+	host = observer_host(observer, err);
+	if (!host || cgroup_open(host, record->cgroup_path, &cgroup, err) < 0)
+		return -1;
+	frozen = cgroup_is_frozen(&cgroup);
 	cgroup_close(&cgroup);
 	return frozen;
 }
 
-enum store_status record_status(const struct store_record *record, int dir_fd,
-				struct observer *observer)
+int record_status(const struct store_record *record, int dir_fd, struct observer *observer,
+		  struct donjon_error *err)
 {
-	if (!is_this_boot(record, observer))
-		return STORE_STOPPED;
-	if (record->pid == 0)
+	dj_auto_close int pidfd = -1;
+	int yes;
+
+	if (record->pid == 0 && record->creating && is_this_boot(record, observer))
 		return STORE_CREATING;
-	if (record->start_time == 0 || proc_start_time(record->pid) != record->start_time)
-		return STORE_STOPPED;
+	yes = record_process(record, observer, &pidfd, err);
+	if (yes <= 0)
+		return yes < 0 ? -1 : STORE_STOPPED;
 	if (record->creating)
 		return STORE_CREATING;
-	if (store_gate_is_there(dir_fd))
-		return STORE_CREATED;
-	return is_frozen(record, observer) ? STORE_PAUSED : STORE_RUNNING;
+	yes = store_gate_is_there(dir_fd, err);
+	if (yes != 0)
+		return yes < 0 ? -1 : STORE_CREATED;
+	yes = is_frozen(record, observer, err);
+	return yes < 0 ? -1 : yes ? STORE_PAUSED : STORE_RUNNING;
 }
 
-enum store_status container_status(struct container *container)
+int container_status(struct container *container, struct donjon_error *err)
 {
-	return record_status(&container->record, container->dir, &container->observer);
+	return record_status(&container->record, container->dir, &container->observer, err);
 }
 
-int container_pidfd(const struct container *container)
+int container_process(const struct container *container, int *pidfd, struct donjon_error *err)
 {
-	const struct store_record *record = &container->record;
-
-	if (!is_this_boot(record, &container->observer))
-		return -1;
-	return proc_open_identified(record->pid, record->start_time);
+	return record_process(&container->record, &container->observer, pidfd, err);
 }
 
 int container_cgroup(struct container *container, struct cgroup *out, struct donjon_error *err)

@@ -38,13 +38,16 @@ int container_read(struct container *container, const char *id, struct donjon_er
 int container_lock(struct container *container, const char *id, struct donjon_error *err);
 void container_close(struct container *container);
 
-/* Never says that a process is alive which is not the recorded one (B19). */
-enum store_status record_status(const struct store_record *record, int dir_fd,
-				struct observer *observer);
-enum store_status container_status(struct container *container);
+/* Is the recorded process alive?  1: *pidfd is open; 0: it is gone, or another one by now; -1: that
+ * cannot be told, which must not pass for "gone" (B19, T63). */
+int record_process(const struct store_record *record, const struct observer *observer, int *pidfd,
+		   struct donjon_error *err);
 
-/* A pidfd of the container's first process; -1 if it is gone. */
-int container_pidfd(const struct container *container);
+/* enum store_status, or -1. */
+int record_status(const struct store_record *record, int dir_fd, struct observer *observer,
+		  struct donjon_error *err);
+int container_status(struct container *container, struct donjon_error *err);
+int container_process(const struct container *container, int *pidfd, struct donjon_error *err);
 
 /* The container's cgroup; without one (or once it is gone) no descriptor is open in *out. */
 int container_cgroup(struct container *container, struct cgroup *out, struct donjon_error *err);

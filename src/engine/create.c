@@ -28,11 +28,10 @@ static int create(const struct donjon_runtime *runtime, struct draft *draft,
 int donjon_container_create(struct donjon_runtime *runtime, const char *id,
 			    const struct donjon_create_options *options, struct donjon_error *err)
 {
-	struct donjon_create_options o;
-	struct draft draft = { .id = id };
+	const struct donjon_create_options o = draft_options(options);
+	struct draft draft = { .id = id, .userns = -1 };
 	int r;
 
-	options_copy(&o, sizeof(o), options);
 	if (store_check_id(id, err) < 0 || deliver_check_preserved(o.preserve_fds, err) < 0)
 		return -1;
 	r = draft_load(&draft, runtime, &o, err);

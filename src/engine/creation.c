@@ -6,6 +6,7 @@
 #include "engine/deliver.h"
 #include "engine/destroy.h"
 #include "engine/hooks.h"
+#include "engine/lsm.h"
 #include "wrap/json.h"
 
 #include <errno.h>
@@ -155,17 +156,25 @@ static int save_hardening(struct creation *c, struct donjon_error *err)
 	return store_save(c->dir, STORE_HARDENING, text, strlen(text), err);
 }
 
-/* Before there is a process: whatever happens from here on, `delete --force` knows what to remove. */
+static char *planned_cgroup(struct draft *draft)
+{
+	const struct dj_plan *plan = draft->plan;
+
+	return dj_arena_strdup(&draft->arena, plan->cgroup ? plan_text(plan, plan->cgroup_path) : "");
+}
+
+/* Before there is anything else: whatever happens from here on, `delete --force` knows what to
+ * remove (T71).  So the file names the cgroup before it exists; we ourselves do once it is ours. */
 static int save_first(struct creation *c, struct donjon_error *err)
 {
-	const struct draft *draft = c->draft;
+	struct draft *draft = c->draft;
+	struct store_record first = c->record;
 
+	first.cgroup_path = planned_cgroup(draft);
 	if (draft->config &&
 	    store_save(c->dir, STORE_CONFIG, draft->config, draft->config_size, err) < 0)
 		return -1;
-	if (save_hardening(c, err) < 0)
-		return -1;
-	return store_write(c->dir, &c->record, err);
+	return store_write(c->dir, &first, err);
 }
 
 static int save_last(struct creation *c, struct donjon_error *err)
@@ -176,10 +185,15 @@ static int save_last(struct creation *c, struct donjon_error *err)
 	return store_write(c->dir, &c->record, err);
 }
 
-static void record_process(struct creation *c, pid_t pid)
+/* Without its start time nobody could ever identify it again (B19). */
+static int note_process(struct creation *c, pid_t pid, struct donjon_error *err)
 {
 	c->record.pid = pid;
 	c->record.start_time = proc_start_time(pid);
+	if (c->record.start_time == 0)
+		return dj_fail(err, DONJON_E_SYSTEM,
+			       "cannot read the start time of the container's process");
+	return 0;
 }
 
 /* ---- the cgroup ---- */
@@ -228,8 +242,7 @@ static int make_cgroup(struct creation *c, struct donjon_error *err)
 		dj_error_clear(err);
 		return 0;
 	}
-	c->record.cgroup_path =
-		dj_arena_strdup(&draft->arena, plan_text(draft->plan, draft->plan->cgroup_path));
+	c->record.cgroup_path = planned_cgroup(draft);
 	return cgroup_apply(draft->plan, &draft->host, &c->cgroup, limit_unavailable, c, err);
 }
 
@@ -241,9 +254,7 @@ static int run_early_hooks(void *data, pid_t pid, struct donjon_error *err)
 {
 	struct creation *c = data;
 
-	record_process(c, pid);
-	c->poststop_due = true;
-	if (store_write(c->dir, &c->record, err) < 0 ||
+	if (note_process(c, pid, err) < 0 || store_write(c->dir, &c->record, err) < 0 ||
 	    hooks_run(c->draft->plan, OCI_HOOK_PRESTART, &c->record, STORE_CREATING, err) < 0)
 		return -1;
 	return hooks_run(c->draft->plan, OCI_HOOK_CREATE_RUNTIME, &c->record, STORE_CREATING, err);
@@ -267,10 +278,11 @@ static int launch(struct creation *c, int gate, struct donjon_error *err)
 		.data = c,
 	};
 
+	/* Hooks of any kind may run from here on. */
+	c->poststop_due = true;
 	if (launch_create(&request, &c->launch, err) < 0)
 		return -1;
-	record_process(c, c->launch.pid);
-	return 0;
+	return note_process(c, c->launch.pid, err);
 }
 
 /* The terminal before the pid file: its absence is how conmon tells a failure (K4). */
@@ -292,7 +304,8 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 {
 	dj_auto_close int gate_fd = -1;
 
-	if (fill_record(c, err) < 0 || make_cgroup(c, err) < 0 || save_first(c, err) < 0)
+	if (lsm_prepare(c->draft, err) < 0 || fill_record(c, err) < 0 || save_first(c, err) < 0 ||
+	    make_cgroup(c, err) < 0 || save_hardening(c, err) < 0)
 		return -1;
 	if (gate) {
 		gate_fd = store_gate_listen(c->dir, err);

@@ -23,6 +23,7 @@ bool draft_may_be_hardened(const struct draft *draft)
 bool draft_wants_range(const struct draft *draft)
 {
 	return draft->host.euid == 0 && draft->host.initial_userns &&
+	       !draft->request.joined_userns.path &&
 	       !draft->spec.linux.namespaces[OCI_NS_USER].set && draft_may_be_hardened(draft);
 }
 
@@ -48,6 +49,7 @@ int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
 		.no_pivot = options->no_pivot,
 		.no_new_keyring = options->no_new_keyring,
 		.cgroups_disabled = strcmp(runtime->cgroup_manager, "disabled") == 0,
+		.die_with_parent = draft->die_with_parent,
 		.preserve_fds = options->preserve_fds,
 	};
 

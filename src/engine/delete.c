@@ -10,22 +10,22 @@
 
 enum { KILL_WAIT_MS = 10 * 1000 };
 
-static bool may_delete(enum store_status status, bool force)
+static bool may_delete(enum store_status status)
 {
 	/* Created ones are killed: the specification wants stopped, callers need this (S8). */
-	return force || status == STORE_STOPPED || status == STORE_CREATED;
+	return status == STORE_STOPPED || status == STORE_CREATED;
 }
 
 /* SIGKILL for what shares the host's pid namespace goes through the cgroup (S4); for the rest the
  * first process takes all others with it. */
 static int end_processes(struct container *c, struct donjon_error *err)
 {
-	dj_auto_close int pidfd = container_pidfd(c);
+	dj_auto_close int pidfd = -1;
 	struct cgroup cgroup;
-	int r;
+	int r = container_process(c, &pidfd, err);
 
-	if (pidfd < 0)
-		return 0;
+	if (r <= 0)
+		return r;
 	r = container_cgroup(c, &cgroup, err);
 	if (r == 0 && (cgroup.v2 >= 0 || cgroup.n_v1 > 0)) {
 		if (!c->record.private_pid_ns)
@@ -35,6 +35,14 @@ static int end_processes(struct container *c, struct donjon_error *err)
 	}
 	cgroup_close(&cgroup);
 	return r < 0 ? -1 : destroy_process(pidfd, KILL_WAIT_MS, err);
+}
+
+/* A created container whose record is lost, or lies, still waits at its gate. */
+static int end_waiter(const struct container *c, struct donjon_error *err)
+{
+	dj_auto_close int pidfd = store_gate_waiter(c->dir);
+
+	return pidfd < 0 ? 0 : destroy_process(pidfd, KILL_WAIT_MS, err);
 }
 
 static int remove_it(struct container *c, struct donjon_error *err)
@@ -56,13 +64,16 @@ static int remove_it(struct container *c, struct donjon_error *err)
 
 static int delete_read(struct container *c, bool force, struct donjon_error *err)
 {
-	enum store_status status = container_status(c);
+	/* By force its status does not matter. */
+	int status = force ? STORE_STOPPED : container_status(c, err);
 
-	if (!may_delete(status, force))
+	if (status < 0)
+		return -1;
+	if (!may_delete((enum store_status)status))
 		return dj_fail(err, DONJON_E_STATUS,
 			       "cannot delete container %s that is not stopped: %s", c->record.id,
-			       store_status_name(status));
-	if (end_processes(c, err) < 0)
+			       store_status_name((enum store_status)status));
+	if (end_processes(c, err) < 0 || (force && end_waiter(c, err) < 0))
 		return -1;
 	return remove_it(c, err);
 }
@@ -72,6 +83,8 @@ static int delete_unreadable(struct container *c, const char *id, struct donjon_
 {
 	log_debug("container %s: %s", id, err->text);
 	dj_error_clear(err);
+	if (end_waiter(c, err) < 0)
+		return -1;
 	return store_remove(&c->store, id, c->dir, err);
 }
 

@@ -17,12 +17,17 @@ struct draft {
 	char *bundle, *rootfs; /* absolute */
 	char *config;          /* the bytes of config.json, malloc'ed; NULL: there is no bundle */
 	size_t config_size;
+	bool die_with_parent;  /* a sandbox is gone with the process that runs it */
 	struct oci_spec spec;
 	struct host_facts host;
 	struct policy_request request;
 	struct policy_result policy;
+	int userns; /* what request.joined_userns is a path to, or -1; open until the launch */
 	struct dj_plan *plan;
 };
+
+/* What a caller gave, in this version's shape; preserve_fds counts listen_fds, too. */
+struct donjon_create_options draft_options(const struct donjon_create_options *options);
 
 /* Bundle to checked spec; also what the host is and what is asked of the policy. */
 int draft_load(struct draft *draft, const struct donjon_runtime *runtime,

@@ -176,11 +176,10 @@ int donjon_container_explain(struct donjon_runtime *runtime, const char *id,
 			     const struct donjon_create_options *options, bool json, bool *refused,
 			     char **text, struct donjon_error *err)
 {
-	struct donjon_create_options o;
-	struct draft draft = { .id = id };
+	const struct donjon_create_options o = draft_options(options);
+	struct draft draft = { .id = id, .userns = -1 };
 	int r;
 
-	options_copy(&o, sizeof(o), options);
 	if (store_check_id(id, err) < 0)
 		return -1;
 	r = draft_load(&draft, runtime, &o, err);

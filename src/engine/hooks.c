@@ -16,6 +16,11 @@ static const char *const kinds[OCI_HOOK_COUNT] = {
 	[OCI_HOOK_POSTSTOP] = "poststop",
 };
 
+const char *hooks_kind_name(enum oci_hook_kind kind)
+{
+	return kinds[kind];
+}
+
 int hooks_run(const struct dj_plan *plan, enum oci_hook_kind kind, const struct store_record *record,
 	      enum store_status status, struct donjon_error *err)
 {

@@ -7,6 +7,8 @@
 #include "plan/plan.h"
 #include "store/store.h"
 
+const char *hooks_kind_name(enum oci_hook_kind kind);
+
 /* In order, with the state as of now on stdin; the first failure ends it (J7). */
 int hooks_run(const struct dj_plan *plan, enum oci_hook_kind kind, const struct store_record *record,
 	      enum store_status status, struct donjon_error *err);

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "wrap/lsm.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -181,6 +182,30 @@ static void look_up_groups(struct draft *draft)
 	(void)fclose(file); /* read only: nothing can be lost */
 }
 
+/* Which of the types a container could get exists here (decision 49). */
+static void look_up_selinux_type(struct draft *draft)
+{
+	static const struct {
+		const char *label;
+		enum policy_selinux_type type;
+	} known[] = {
+		{ "system_u:system_r:container_t:s0:c0,c1", POLICY_SELINUX_CONTAINER },
+		{ "system_u:system_r:donjon_container_t:s0:c0,c1", POLICY_SELINUX_DONJON },
+	};
+	const char *configured = draft->spec.process.selinux_label;
+	struct donjon_error unknown = { 0 };
+
+	if (!draft->host.selinux || (configured && configured[0]))
+		return;
+	for (size_t i = 0; i < DJ_COUNT(known); i++) {
+		if (selinux_check_label(known[i].label, &unknown) == 0) {
+			draft->request.selinux_type = known[i].type;
+			return;
+		}
+		dj_error_clear(&unknown);
+	}
+}
+
 void inspect_for_policy(struct draft *draft)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
@@ -188,4 +213,6 @@ void inspect_for_policy(struct draft *draft)
 	draft->request.cpus = cpus > 0 ? (unsigned)cpus : 0;
 	look_at_sources(draft);
 	look_up_groups(draft);
+	inspect_hooks(draft);
+	look_up_selinux_type(draft);
 }

@@ -8,8 +8,11 @@
 int inspect_policy_request(struct draft *draft, const struct donjon_runtime *runtime,
 			   const struct donjon_create_options *options, struct donjon_error *err);
 
-/* Fills its sources (bind mounts), privileged_gids and cpus.  What cannot be seen stays "not looked
- * at": the policy then judges by name. */
+/* Fills its hook_flaws. */
+void inspect_hooks(struct draft *draft);
+
+/* Fills its sources (bind mounts), privileged_gids, cpus, hook_flaws and selinux_type.  What cannot
+ * be seen stays "not looked at": the policy then judges by name. */
 void inspect_for_policy(struct draft *draft);
 
 #endif

@@ -56,13 +56,16 @@ static int kill_init(const struct container *c, int pidfd, int sig, struct donjo
 static int kill_container(struct container *c, int sig, bool all, struct donjon_error *err)
 {
 	bool has_cgroup = c->record.cgroup_path[0] != '\0';
-	dj_auto_close int pidfd = container_pidfd(c);
+	dj_auto_close int pidfd = -1;
+	int alive = container_process(c, &pidfd, err);
 
-	if (c->record.creating && (pidfd >= 0 || c->record.pid == 0))
+	if (alive < 0)
+		return -1;
+	if (c->record.creating && (alive || c->record.pid == 0))
 		return dj_fail(err, DONJON_E_STATUS, "container %s is being created", c->record.id);
 	if (all && has_cgroup)
 		return kill_all(c, sig, err); /* nobody left is success (C6) */
-	if (pidfd < 0)
+	if (!alive)
 		return all ? 0 : not_running(err);
 	if (sig == SIGKILL && has_cgroup && !c->record.private_pid_ns)
 		return kill_all(c, sig, err);

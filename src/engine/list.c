@@ -33,11 +33,14 @@ static int for_each(const struct donjon_runtime *runtime, struct dj_arena *arena
 		struct donjon_error why = { 0 };
 		struct store_record record;
 		dj_auto_close int dir = store_enter(&store, ids[i], &why);
+		int status = -1;
 
-		if (dir < 0 || store_read(dir, arena, &record, &why) < 0)
+		if (dir >= 0 && store_read(dir, arena, &record, &why) == 0)
+			status = record_status(&record, dir, &observer, &why);
+		if (status < 0)
 			log_warning("container %s is skipped: %s", ids[i], why.text);
 		else
-			visit(data, &record, record_status(&record, dir, &observer));
+			visit(data, &record, (enum store_status)status);
 	}
 	r = 0;
 out:

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "engine/host.h"
 #include "engine/inspect.h"
+#include "engine/userns.h"
 #include "oci/decode.h"
 #include "oci/validate.h"
 
@@ -39,6 +40,15 @@ char *draft_absolute(struct draft *draft, const char *base, const char *path,
 		return NULL;
 	}
 	return dj_arena_strdup(&draft->arena, clean);
+}
+
+struct donjon_create_options draft_options(const struct donjon_create_options *options)
+{
+	struct donjon_create_options o;
+
+	options_copy(&o, sizeof(o), options);
+	o.preserve_fds += o.listen_fds;
+	return o;
 }
 
 static int open_bundle(const char *bundle, struct donjon_error *err)
@@ -155,6 +165,25 @@ static void drop_own_namespaces(struct oci_spec *spec)
 	}
 }
 
+/* What the program must know of its sockets (V4); it is process 1 of its namespace. */
+static void tell_listen_fds(struct draft *draft, const struct donjon_create_options *options)
+{
+	struct oci_strings *env = &draft->spec.process.env;
+	char **grown;
+
+	if (options->listen_fds == 0)
+		return;
+	grown = dj_arena_array(&draft->arena, env->n + 4, sizeof(*grown));
+	if (env->n > 0)
+		memcpy(grown, env->v, env->n * sizeof(*grown));
+	env->v = grown;
+	env->v[env->n++] = dj_arena_printf(&draft->arena, "LISTEN_FDS=%u", options->listen_fds);
+	env->v[env->n++] = dj_arena_strdup(&draft->arena, "LISTEN_PID=1");
+	if (options->listen_names)
+		env->v[env->n++] =
+			dj_arena_printf(&draft->arena, "LISTEN_FDNAMES=%s", options->listen_names);
+}
+
 /* Bytes to a spec that makes sense. */
 static int decode(struct draft *draft, const struct donjon_create_options *options,
 		  struct donjon_error *err)
@@ -167,6 +196,7 @@ static int decode(struct draft *draft, const struct donjon_create_options *optio
 	if (options->seccomp && replace_seccomp(draft, options->seccomp, err) < 0)
 		return -1;
 	drop_own_namespaces(&draft->spec);
+	tell_listen_fds(draft, options);
 	return oci_validate(&draft->spec, err) < 0 ? dj_note(err, "%s", name) : 0;
 }
 
@@ -186,11 +216,14 @@ int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
 		return -1;
 	if (host_probe(&draft->host, err) < 0)
 		return -1;
-	return inspect_policy_request(draft, runtime, options, err);
+	if (inspect_policy_request(draft, runtime, options, err) < 0)
+		return -1;
+	return userns_inspect(draft, err);
 }
 
 void draft_done(struct draft *draft)
 {
+	dj_close(&draft->userns);
 	free(draft->config);
 	dj_arena_done(&draft->arena);
 }

@@ -2,11 +2,13 @@
 #include "engine/run.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "engine/deliver.h"
 #include "engine/hooks.h"
 #include "supervise/supervise.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 
 static int start(struct creation *c, const struct donjon_create_options *o, struct donjon_error *err)
@@ -17,12 +19,24 @@ static int start(struct creation *c, const struct donjon_create_options *o, stru
 	return o->pid_file ? deliver_pid_file(o->pid_file, c->launch.pid, err) : 0;
 }
 
+/* Otherwise only a number tells, and looks as if the program had failed by itself. */
+static void name_death(const struct creation *c, int sig)
+{
+	struct donjon_error death = { 0 };
+
+	if (sig != SIGSYS || c->draft->plan->filters.n == 0)
+		return;
+	(void)dj_fail(&death, DONJON_E_SYSTEM,
+		      "the container's program was ended by its seccomp filter (SIGSYS)");
+	donjon_log_error(&death);
+}
+
 static int foreground(struct creation *c, const struct donjon_create_options *o, int *exit_code,
 		      struct donjon_error *err)
 {
 	struct supervise_signals signals;
 	struct supervise_request request = { .reap = !o->no_subreaper };
-	int r;
+	int sig = 0, r;
 
 	/* From here on a signal is the container's.  Before, it ends us, and the stage with us. */
 	if (supervise_signals_block(&signals, err) < 0)
@@ -32,9 +46,10 @@ static int foreground(struct creation *c, const struct donjon_create_options *o,
 		request.pid = c->launch.pid;
 		request.pidfd = c->launch.pidfd;
 		request.console = c->launch.console;
-		r = supervise_wait(&request, &signals, exit_code, err);
+		r = supervise_wait(&request, &signals, exit_code, &sig, err);
 	}
 	supervise_signals_restore(&signals);
+	name_death(c, sig);
 	return r;
 }
 
@@ -43,7 +58,6 @@ static int run(struct creation *c, const struct donjon_create_options *o, int *e
 {
 	if (draft_decide(c->draft, c->runtime, o, err) < 0 || creation_make(c, o, false, err) < 0)
 		return -1;
-	c->poststop_due = true;
 	return o->detach ? start(c, o, err) : foreground(c, o, exit_code, err);
 }
 
@@ -90,11 +104,10 @@ int donjon_container_run(struct donjon_runtime *runtime, const char *id,
 			 const struct donjon_create_options *options, int *exit_code,
 			 struct donjon_error *err)
 {
-	struct donjon_create_options o;
-	struct draft draft = { .id = id };
+	const struct donjon_create_options o = draft_options(options);
+	struct draft draft = { .id = id, .userns = -1 };
 	int r;
 
-	options_copy(&o, sizeof(o), options);
 	if (store_check_id(id, err) < 0 || deliver_check_preserved(o.preserve_fds, err) < 0)
 		return -1;
 	*exit_code = 0;

@@ -68,6 +68,7 @@ int sandbox_make_root(int state_dir, struct donjon_error *err)
 static int load(struct draft *draft, const struct donjon_runtime *runtime,
 		const struct donjon_sandbox_options *o, struct donjon_error *err)
 {
+	draft->die_with_parent = true;
 	draft->id = new_id(&draft->arena, err);
 	if (!draft->id)
 		return -1;
@@ -99,7 +100,7 @@ int donjon_sandbox_run(struct donjon_runtime *runtime, const struct donjon_sandb
 		       int *exit_code, struct donjon_error *err)
 {
 	struct donjon_sandbox_options o;
-	struct draft draft = { 0 };
+	struct draft draft = { .userns = -1 };
 	int r;
 
 	options_copy(&o, sizeof(o), options);
@@ -115,7 +116,7 @@ int donjon_sandbox_explain(struct donjon_runtime *runtime, const struct donjon_s
 			   bool json, bool *refused, char **text, struct donjon_error *err)
 {
 	struct donjon_sandbox_options o;
-	struct draft draft = { 0 };
+	struct draft draft = { .userns = -1 };
 	int r;
 
 	options_copy(&o, sizeof(o), options);

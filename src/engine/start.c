@@ -53,13 +53,13 @@ static int run_poststart(struct container *c, int pidfd, struct donjon_error *er
 static int start(struct container *c, struct donjon_error *err)
 {
 	dj_auto_close int pidfd = -1;
-	int r;
+	int status = container_status(c, err), r;
 
-	if (check_status(container_status(c), err) < 0)
+	if (status < 0 || check_status((enum store_status)status, err) < 0)
 		return -1;
-	pidfd = container_pidfd(c);
-	if (pidfd < 0)
-		return check_status(STORE_STOPPED, err);
+	r = container_process(c, &pidfd, err);
+	if (r <= 0)
+		return r < 0 ? -1 : check_status(STORE_STOPPED, err);
 	r = launch_start_gate(c->dir, err);
 	/* Started or dead: in both cases nobody waits there any more. */
 	store_gate_remove(c->dir);

@@ -92,9 +92,13 @@ static int add_hardening(const struct container *c, struct json_value *state,
 
 static int show(struct container *c, char **json, struct donjon_error *err)
 {
-	struct json_value *state = state_value(&c->record, container_status(c));
-	int r = add_hardening(c, state, err);
+	int status = container_status(c, err), r;
+	struct json_value *state;
 
+	if (status < 0)
+		return -1;
+	state = state_value(&c->record, (enum store_status)status);
+	r = add_hardening(c, state, err);
 	if (r == 0)
 		*json = json_print(state, true);
 	json_free(state);

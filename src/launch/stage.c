@@ -17,6 +17,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+enum { GATE_BACKLOG = 16 };
+
 static int map_plan(int fd, const struct dj_plan **out, struct donjon_error *err)
 {
 	const struct dj_plan *plan;
@@ -51,6 +53,9 @@ int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 		s->root = fds[used++];
 	if (used < n)
 		s->gate = fds[used++];
+	/* Listened to a second time, the socket tells who waits there: us, and not who made it. */
+	if (s->gate >= 0 && listen(s->gate, GATE_BACKLOG) < 0)
+		return dj_fail_os(err, errno, "wait at the start socket");
 	if (used != n)
 		return dj_fail(err, DONJON_E_VERIFY, "unexpected descriptors came with the plan");
 	s->proc = procfs_open(err);

@@ -46,9 +46,11 @@ static bool wants_cgroup_ns(const struct dj_plan *plan) { return is_new(plan, OC
 static bool wants_devices(const struct dj_plan *plan) { return plan->devices.n > 0; }
 static bool wants_hostname(const struct dj_plan *plan) { return is_new(plan, OCI_NS_UTS) && (plan->hostname || plan->domainname); }
 static bool wants_loopback(const struct dj_plan *plan) { return is_new(plan, OCI_NS_NETWORK); }
+/* createContainer hooks may ask for the state, too, and their failure is one that poststop hooks see. */
 static bool wants_runtime_hooks(const struct dj_plan *plan)
 {
-	return has_hook(plan, OCI_HOOK_PRESTART) || has_hook(plan, OCI_HOOK_CREATE_RUNTIME);
+	return has_hook(plan, OCI_HOOK_PRESTART) || has_hook(plan, OCI_HOOK_CREATE_RUNTIME) ||
+	       has_hook(plan, OCI_HOOK_CREATE_CONTAINER);
 }
 static bool wants_create_hooks(const struct dj_plan *plan) { return has_hook(plan, OCI_HOOK_CREATE_CONTAINER); }
 static bool wants_start_hooks(const struct dj_plan *plan) { return has_hook(plan, OCI_HOOK_START_CONTAINER); }
@@ -123,7 +125,7 @@ const struct step launch_steps[] = {
 	{ "namespaces-ready",   STEP_TELL_OUT, wants_runtime_hooks, NULL, NULL,
 	  "report that hooks may look at the namespaces" },
 	{ "hooks-runtime",      STEP_OUT,   wants_runtime_hooks, OUT(hooks_runtime), NULL,
-	  "run prestart and createRuntime hooks" },
+	  "record the process, run prestart and createRuntime hooks" },
 	{ "hooks-done",         STEP_TELL_IN, wants_runtime_hooks, NULL, NULL,
 	  "let the stage go on" },
 	{ "hooks-create-container", STEP_BOTH, wants_create_hooks, OUT(send_hooks), IN(hooks_create_container),

@@ -92,6 +92,8 @@ static const struct {
 	{ "proc.fds", POLICY_HARDENED, harden_fds, "refuses --preserve-fds" },
 	{ "env.loader", POLICY_HARDENED, harden_loader,
 	  "refuses loader variables that point into a writable place" },
+	{ "hooks.trusted", POLICY_BASELINE, harden_hooks,
+	  "refuses hook programs on the host that others than root or the caller may change" },
 };
 /* clang-format on */
 

@@ -162,5 +162,6 @@ void harden_personality(struct harden *h);
 void harden_fds(struct harden *h);
 void harden_keyring(struct harden *h);
 void harden_loader(struct harden *h);
+void harden_hooks(struct harden *h);
 
 #endif

@@ -4,11 +4,14 @@
 
 #include <string.h>
 
-#define APPARMOR_PROFILE "donjon-default"
-#define SELINUX_PROCESS  "system_u:system_r:container_t"
-#define SELINUX_FILES    "system_u:object_r:container_file_t"
-
 enum { CATEGORIES = 1024 };
+
+static const struct {
+	const char *process, *files;
+} selinux_types[] = {
+	[POLICY_SELINUX_CONTAINER] = { "container_t", "container_file_t" },
+	[POLICY_SELINUX_DONJON] = { "donjon_container_t", "donjon_file_t" },
+};
 
 static bool is_empty(const char *s)
 {
@@ -60,17 +63,34 @@ static uint32_t category_seed(const struct harden *h)
 	return hash;
 }
 
-static void label_selinux(struct harden *h)
+static char *selinux_level(struct harden *h)
 {
 	uint32_t seed = category_seed(h);
-	uint32_t low = seed % (CATEGORIES / 2);
-	uint32_t high = CATEGORIES / 2 + seed / (CATEGORIES / 2) % (CATEGORIES / 2);
 
-	h->spec->process.selinux_label = harden_text(h, SELINUX_PROCESS ":s0:c%u,c%u", low, high);
+	return harden_text(h, "s0:c%u,c%u", seed % (CATEGORIES / 2),
+	                   CATEGORIES / 2 + seed / (CATEGORIES / 2) % (CATEGORIES / 2));
+}
+
+static void label_selinux(struct harden *h)
+{
+	enum policy_selinux_type type = h->request->selinux_type;
+	const char *level = selinux_level(h);
+
+	if (type == POLICY_SELINUX_NO_TYPE) {
+		harden_refused(h, "/process/selinuxLabel",
+		               "is absent, and the host's SELinux policy has neither container_t nor "
+		               "donjon_container_t (semodule -i donjon.cil)",
+		               "a container type", "unconfined");
+		return;
+	}
+	h->result->settings.builtin_lsm = true;
+	h->spec->process.selinux_label =
+	        harden_text(h, "system_u:system_r:%s:%s", selinux_types[type].process, level);
 	harden_changed(h, "/process/selinuxLabel", "", h->spec->process.selinux_label);
 	if (!is_empty(h->spec->linux.mount_label))
 		return;
-	h->spec->linux.mount_label = harden_text(h, SELINUX_FILES ":s0:c%u,c%u", low, high);
+	h->spec->linux.mount_label =
+	        harden_text(h, "system_u:object_r:%s:%s", selinux_types[type].files, level);
 	harden_changed(h, "/linux/mountLabel", "", h->spec->linux.mount_label);
 }
 
@@ -83,12 +103,10 @@ void harden_lsm(struct harden *h)
 	if (!h->host->apparmor && !h->host->selinux)
 		harden_noted(h, "unavailable: neither AppArmor nor SELinux is on in this kernel");
 	if (h->host->apparmor && is_empty(process->apparmor_profile)) {
-		process->apparmor_profile = dj_arena_strdup(h->arena, APPARMOR_PROFILE);
+		process->apparmor_profile = dj_arena_strdup(h->arena, POLICY_APPARMOR_PROFILE);
 		h->result->settings.builtin_lsm = true;
-		harden_changed(h, "/process/apparmorProfile", "", APPARMOR_PROFILE);
+		harden_changed(h, "/process/apparmorProfile", "", POLICY_APPARMOR_PROFILE);
 	}
-	if (h->host->selinux && is_empty(process->selinux_label)) {
-		h->result->settings.builtin_lsm = true;
+	if (h->host->selinux && is_empty(process->selinux_label))
 		label_selinux(h);
-	}
 }

@@ -55,6 +55,19 @@ struct policy_bind_source {
 	char *resolved;      /* the real path; NULL: as written */
 };
 
+/* A program that runs on the host as a hook, and that others could change. */
+struct policy_hook_flaw {
+	const char *kind; /* "prestart" */
+	size_t index;
+	char *why;
+};
+
+/* The container type that the host's SELinux policy knows (decision 49). */
+enum policy_selinux_type { POLICY_SELINUX_NO_TYPE, POLICY_SELINUX_CONTAINER, POLICY_SELINUX_DONJON };
+
+/* The AppArmor profile of a container whose config names none. */
+#define POLICY_APPARMOR_PROFILE "donjon-default"
+
 /* Is this path, or its name, that of such a socket, or a directory known to hold one? */
 bool policy_is_control_socket(const char *path);
 
@@ -70,11 +83,15 @@ struct policy_request {
 	OCI_LIST(struct policy_bind_source) sources; /* as spec->mounts; may be shorter */
 	OCI_LIST(uint32_t) privileged_gids; /* host gids of docker, wheel, sudo, disk... */
 	/* The user namespace that owns the namespaces joined by path, where that is neither ours
-	 * nor the initial one (decision 5); path NULL: none. */
+	 * nor the initial one (decision 5); path NULL: none.  `others`: they have more than one
+	 * such owner, and these namespaces show it. */
 	struct {
 		const char *path;
 		struct oci_id_maps uid_maps, gid_maps;
+		const char *others;
 	} joined_userns;
+	OCI_LIST(struct policy_hook_flaw) hook_flaws;
+	enum policy_selinux_type selinux_type; /* where SELinux is on */
 	/* The first n mounts of the spec are the runtime's own choice (sandbox), not the user's:
 	 * fs.host-paths and fs.control-sockets do not judge them. */
 	size_t own_mounts;
@@ -103,7 +120,7 @@ struct policy_settings {
 	bool guard_filter;        /* stack profiles/guard.json below the profile */
 	bool builtin_seccomp;     /* linux.seccomp is absent: the plan loads our default profile */
 	struct oci_strings allow_calls; /* the guard and the default profile let them through */
-	bool builtin_lsm;         /* the label is ours: loaded or replaced as decision 49 says */
+	bool builtin_lsm;         /* the label is ours: a missing profile is loaded (decision 49) */
 	bool rootfs_volatile;     /* fs.rootfs-ro=volatile */
 	bool inside_userns_limit; /* user.max_user_namespaces is 0 in the namespace we created */
 	bool chown_pipes;         /* decision 1 */

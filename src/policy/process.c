@@ -143,3 +143,15 @@ void harden_loader(struct harden *h)
 			               "a read-only place", name);
 	}
 }
+
+/* Never to be overridden: whoever can change such a program is root of the host. */
+void harden_hooks(struct harden *h)
+{
+	for (size_t i = 0; i < h->request->hook_flaws.n; i++) {
+		const struct policy_hook_flaw *flaw = &h->request->hook_flaws.v[i];
+
+		harden_refused(h, harden_text(h, "/hooks/%s/%zu", flaw->kind, flaw->index),
+		               harden_text(h, "(hooks.%s) %s", flaw->kind, flaw->why),
+		               "a program and directories that only root may change", NULL);
+	}
+}

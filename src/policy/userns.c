@@ -106,6 +106,13 @@ void harden_userns(struct harden *h)
 	}
 	if (overridden(h, "host"))
 		return;
+	if (h->request->joined_userns.others) {
+		harden_refused(h, "/linux/namespaces",
+		               harden_text(h, "joins namespaces of different user namespaces: %s",
+		                           h->request->joined_userns.others),
+		               "the namespaces of one pod", "host");
+		return;
+	}
 	if (!h->request->joined_userns.path && h->host->id_range == 0 && h->host->euid == 0) {
 		harden_refused(h, "/linux/namespaces",
 		               "has no user namespace and no range of host ids is free",

@@ -90,7 +90,9 @@ int store_load(int dir_fd, enum store_document which, char **text, size_t *size,
 
 /* The socket a created container waits at (launch_start_gate() connects to it). */
 int store_gate_listen(int dir_fd, struct donjon_error *err);
-bool store_gate_is_there(int dir_fd);
+int store_gate_is_there(int dir_fd, struct donjon_error *err); /* 1, 0 or -1 */
+/* A pidfd of the process that waits there, known without any record; -1: there is none. */
+int store_gate_waiter(int dir_fd);
 void store_gate_remove(int dir_fd);
 
 /* Names of all containers, sorted, in the arena. */

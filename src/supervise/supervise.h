@@ -26,8 +26,9 @@ struct supervise_request {
 	bool reap;   /* we are the subreaper of what the container leaves behind */
 };
 
-/* Returns when the process has ended and is reaped.  *exit_code: its status, or 128 + signal (C3). */
+/* Returns when the process has ended and is reaped.  *exit_code: its status, or 128 + signal (C3);
+ * *signal: what ended it, 0 if it ended itself. */
 int supervise_wait(const struct supervise_request *request, const struct supervise_signals *signals,
-		   int *exit_code, struct donjon_error *err);
+		   int *exit_code, int *signal, struct donjon_error *err);
 
 #endif

@@ -91,7 +91,7 @@ static int loop(const struct foreground *f, int signal_fd, struct donjon_error *
 	return 0;
 }
 
-static int take_status(int pidfd, int *exit_code, struct donjon_error *err)
+static int take_status(int pidfd, int *exit_code, int *signal, struct donjon_error *err)
 {
 	siginfo_t info;
 	int r;
@@ -101,12 +101,13 @@ static int take_status(int pidfd, int *exit_code, struct donjon_error *err)
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return dj_fail_os(err, errno, "take the container's exit status");
-	*exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	*signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	*exit_code = *signal == 0 ? info.si_status : 128 + *signal;
 	return 0;
 }
 
 int supervise_wait(const struct supervise_request *request, const struct supervise_signals *signals,
-		   int *exit_code, struct donjon_error *err)
+		   int *exit_code, int *signal, struct donjon_error *err)
 {
 	struct console console;
 	struct foreground f = { .request = request };
@@ -119,5 +120,5 @@ int supervise_wait(const struct supervise_request *request, const struct supervi
 	r = loop(&f, signals->fd, err);
 	if (f.console)
 		console_end(f.console);
-	return r < 0 ? -1 : take_status(request->pidfd, exit_code, err);
+	return r < 0 ? -1 : take_status(request->pidfd, exit_code, signal, err);
 }

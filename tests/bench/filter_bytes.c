@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static int compile(const char *path, struct dj_arena *arena, struct filter_program *out,
-		   struct donjon_error *err)
+                   struct donjon_error *err)
 {
 	const struct filter_options options = filter_options_for_bundle(AUDIT_ARCH_X86_64);
 	struct oci_spec *spec = dj_arena_new(arena, struct oci_spec);
@@ -44,6 +44,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "filter_bytes: %s\n", err.text);
 		return 1;
 	}
-	const int written = file_write_all(STDOUT_FILENO, program.v, program.n * sizeof(program.v[0]));
+	const int written =
+	        file_write_all(STDOUT_FILENO, program.v, program.n * sizeof(program.v[0]));
 	return written < 0 ? 1 : 0;
 }

@@ -32,37 +32,37 @@
 #include <unistd.h>
 
 #define CGROUPS "/sys/fs/cgroup"
-#define ID_MAP "0 100000 65536"
+#define ID_MAP  "0 100000 65536"
 #define N_OF(a) (sizeof(a) / sizeof(a)[0])
 
-static const char *const hierarchies[] = {"cpu",	"cpuacct", "cpuset", "memory", "devices",
-					  "freezer", "blkio",   "pids",   "systemd"};
+static const char *const hierarchies[] = { "cpu",     "cpuacct", "cpuset", "memory", "devices",
+	                                   "freezer", "blkio",   "pids",   "systemd" };
 
 struct setting {
 	const char *file, *value;
 };
 static const struct setting v1_settings[] = {
-	{"memory/%s/memory.limit_in_bytes", "536870912"},
-	{"memory/%s/memory.memsw.limit_in_bytes", "536870912"},
-	{"cpu/%s/cpu.shares", "512"},
-	{"cpu/%s/cpu.cfs_period_us", "100000"},
-	{"cpu/%s/cpu.cfs_quota_us", "200000"},
-	{"pids/%s/pids.max", "1024"},
-	{"devices/%s/devices.deny", "a"},
-	{"devices/%s/devices.allow", "c *:* m"},
-	{"devices/%s/devices.allow", "b *:* m"},
-	{"devices/%s/devices.allow", "c 1:3 rwm"},
-	{"devices/%s/devices.allow", "c 1:5 rwm"},
-	{"devices/%s/devices.allow", "c 1:7 rwm"},
-	{"devices/%s/devices.allow", "c 1:8 rwm"},
-	{"devices/%s/devices.allow", "c 1:9 rwm"},
-	{"devices/%s/devices.allow", "c 5:0 rwm"},
-	{"devices/%s/devices.allow", "c 5:2 rwm"},
-	{"devices/%s/devices.allow", "c 136:* rwm"},
+	{ "memory/%s/memory.limit_in_bytes", "536870912" },
+	{ "memory/%s/memory.memsw.limit_in_bytes", "536870912" },
+	{ "cpu/%s/cpu.shares", "512" },
+	{ "cpu/%s/cpu.cfs_period_us", "100000" },
+	{ "cpu/%s/cpu.cfs_quota_us", "200000" },
+	{ "pids/%s/pids.max", "1024" },
+	{ "devices/%s/devices.deny", "a" },
+	{ "devices/%s/devices.allow", "c *:* m" },
+	{ "devices/%s/devices.allow", "b *:* m" },
+	{ "devices/%s/devices.allow", "c 1:3 rwm" },
+	{ "devices/%s/devices.allow", "c 1:5 rwm" },
+	{ "devices/%s/devices.allow", "c 1:7 rwm" },
+	{ "devices/%s/devices.allow", "c 1:8 rwm" },
+	{ "devices/%s/devices.allow", "c 1:9 rwm" },
+	{ "devices/%s/devices.allow", "c 5:0 rwm" },
+	{ "devices/%s/devices.allow", "c 5:2 rwm" },
+	{ "devices/%s/devices.allow", "c 136:* rwm" },
 };
 static const struct setting v2_settings[] = {
-	{"%s/memory.max", "536870912"}, {"%s/memory.swap.max", "0"}, {"%s/cpu.weight", "20"},
-	{"%s/cpu.max", "200000 100000"}, {"%s/pids.max", "1024"},
+	{ "%s/memory.max", "536870912" },  { "%s/memory.swap.max", "0" }, { "%s/cpu.weight", "20" },
+	{ "%s/cpu.max", "200000 100000" }, { "%s/pids.max", "1024" },
 };
 
 struct mount_row {
@@ -70,27 +70,37 @@ struct mount_row {
 	unsigned long flags;
 };
 static const struct mount_row mounts[] = {
-	{"proc", "proc", "", 0},
-	{"tmpfs", "dev", "mode=755,size=65536k", MS_NOSUID | MS_STRICTATIME},
-	{"devpts", "dev/pts", "newinstance,ptmxmode=0666,mode=0620,gid=5", MS_NOSUID | MS_NOEXEC},
-	{"tmpfs", "dev/shm", "mode=1777,size=65536k", MS_NOSUID | MS_NOEXEC | MS_NODEV},
-	{"mqueue", "dev/mqueue", "", MS_NOSUID | MS_NOEXEC | MS_NODEV},
-	{"sysfs", "sys", "", MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY},
-	{"tmpfs", "tmp", "mode=1777,size=65536k", MS_NOSUID | MS_NOEXEC | MS_NODEV},
+	{ "proc", "proc", "", 0 },
+	{ "tmpfs", "dev", "mode=755,size=65536k", MS_NOSUID | MS_STRICTATIME },
+	{ "devpts", "dev/pts", "newinstance,ptmxmode=0666,mode=0620,gid=5", MS_NOSUID | MS_NOEXEC },
+	{ "tmpfs", "dev/shm", "mode=1777,size=65536k", MS_NOSUID | MS_NOEXEC | MS_NODEV },
+	{ "mqueue", "dev/mqueue", "", MS_NOSUID | MS_NOEXEC | MS_NODEV },
+	{ "sysfs", "sys", "", MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY },
+	{ "tmpfs", "tmp", "mode=1777,size=65536k", MS_NOSUID | MS_NOEXEC | MS_NODEV },
 };
-static const char *const devices[] = {"null", "zero", "full", "tty", "random", "urandom"};
+static const char *const devices[] = { "null", "zero", "full", "tty", "random", "urandom" };
 static const char *const links[][2] = {
-	{"/proc/self/fd", "dev/fd"},	     {"/proc/self/fd/0", "dev/stdin"},
-	{"/proc/self/fd/1", "dev/stdout"}, {"/proc/self/fd/2", "dev/stderr"},
-	{"pts/ptmx", "dev/ptmx"},
+	{ "/proc/self/fd", "dev/fd" },       { "/proc/self/fd/0", "dev/stdin" },
+	{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
+	{ "pts/ptmx", "dev/ptmx" },
 };
 static const char *const masks[] = {
-	"proc/acpi", "proc/asound", "proc/interrupts", "proc/kcore", "proc/keys", "proc/latency_stats",
-	"proc/sched_debug", "proc/scsi", "proc/timer_list", "proc/timer_stats",
-	"sys/devices/system/cpu/cpu0/thermal_throttle", "sys/devices/virtual/powercap", "sys/firmware",
+	"proc/acpi",
+	"proc/asound",
+	"proc/interrupts",
+	"proc/kcore",
+	"proc/keys",
+	"proc/latency_stats",
+	"proc/sched_debug",
+	"proc/scsi",
+	"proc/timer_list",
+	"proc/timer_stats",
+	"sys/devices/system/cpu/cpu0/thermal_throttle",
+	"sys/devices/virtual/powercap",
+	"sys/firmware",
 };
-static const char *const read_only[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys",
-					"proc/sysrq-trigger"};
+static const char *const read_only[] = { "proc/bus", "proc/fs", "proc/irq", "proc/sys",
+	                                 "proc/sysrq-trigger" };
 
 static long must(long result, const char *what)
 {
@@ -195,7 +205,7 @@ static void remove_groups(const char *name)
 
 static void set_read_only(const char *path)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
 	must(syscall(SYS_mount_setattr, AT_FDCWD, path, 0, &attr, sizeof(attr)), path);
 }
@@ -209,14 +219,15 @@ static void mount_cgroups(void)
 		must(mount("cgroup", "sys/fs/cgroup", "cgroup2", flags, NULL), "cgroup2");
 		return;
 	}
-	must(mount("cgroup", "sys/fs/cgroup", "tmpfs", flags & ~(unsigned long)MS_RDONLY, "mode=755"),
+	must(mount("cgroup", "sys/fs/cgroup", "tmpfs", flags & ~(unsigned long)MS_RDONLY,
+	           "mode=755"),
 	     "cgroup tmpfs");
 	for (size_t i = 0; i < N_OF(hierarchies); i++) {
 		snprintf(path, sizeof(path), CGROUPS "/%s", hierarchies[i]);
 		if (access(path, F_OK) < 0)
 			continue;
 		snprintf(data, sizeof(data), "%s%s", i == N_OF(hierarchies) - 1 ? "name=" : "",
-			 hierarchies[i]);
+		         hierarchies[i]);
 		must(mkdir(path + 1, 0755), path);
 		must(mount("cgroup", path + 1, "cgroup", flags, data), path);
 	}
@@ -264,7 +275,7 @@ static void make_root(const char *rootfs)
 		if (strncmp(mounts[i].target, "dev/", 4) == 0)
 			must(mkdir(mounts[i].target, 0755), mounts[i].target);
 		must(mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
-			   mounts[i].data),
+		           mounts[i].data),
 		     mounts[i].target);
 	}
 	mount_cgroups();
@@ -281,7 +292,7 @@ static void make_root(const char *rootfs)
 
 static void loopback_up(void)
 {
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd = (int)must(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
 
 	must(ioctl(fd, SIOCSIFFLAGS, &request), "loopback");
@@ -290,9 +301,9 @@ static void loopback_up(void)
 
 static void drop_everything(const struct sock_fprog *filter)
 {
-	struct rlimit files = {1024, 1024};
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {{0}};
+	struct rlimit files = { 1024, 1024 };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { 0 } };
 
 	must(setrlimit(RLIMIT_NOFILE, &files), "rlimit");
 	for (int cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
@@ -344,10 +355,10 @@ static void write_maps(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	static char *const env[] = {"PATH=/bin", "TERM=xterm", NULL};
-	struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
-					   CLONE_NEWIPC | CLONE_NEWUTS,
-				  .exit_signal = SIGCHLD};
+	static char *const env[] = { "PATH=/bin", "TERM=xterm", NULL };
+	struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS |
+		                            CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
+		                   .exit_signal = SIGCHLD };
 	struct sock_fprog filter;
 	int groups[N_OF(hierarchies)], go[2], status;
 	const int v2 = is_v2();

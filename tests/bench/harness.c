@@ -41,7 +41,7 @@ static posix_spawn_file_actions_t quiet;
 static void die(const char *what, const struct step *step)
 {
 	fprintf(stderr, "harness: %s: %s %s\n", what, step ? step->candidate : "",
-		step ? step->name : "");
+	        step ? step->name : "");
 	exit(1);
 }
 
@@ -78,7 +78,7 @@ static size_t group(const struct step *steps, size_t n, struct candidate *out)
 
 	for (size_t i = 0; i < n; i++) {
 		if (n_out == 0 || strcmp(out[n_out - 1].first->candidate, steps[i].candidate) != 0)
-			out[n_out++] = (struct candidate){.first = &steps[i]};
+			out[n_out++] = (struct candidate){ .first = &steps[i] };
 		out[n_out - 1].n++;
 	}
 	return n_out;

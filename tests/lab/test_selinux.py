@@ -59,7 +59,7 @@ def test_without_a_label_the_same_access_succeeds(cells, level):
 @pytest.mark.refusal
 @pytest.mark.parametrize("label", [
     "system_u:system_r:no_such_t:s0", "donjon_container_t",
-    "system_u:system_r:donjon_container_t:s0:c999"])
+    "system_u:system_r:donjon_container_t:s0:c1024"])
 def test_a_label_the_policy_does_not_know_is_refused(cells, fail, level, label):
     cell = cells(labelled(label, "/bin/true"), kind="busybox")
     fail(cell.create(), cell=cell)

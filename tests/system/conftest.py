@@ -3,14 +3,14 @@
 import os
 import pathlib
 import shutil
-import subprocess
+import signal
 import tempfile
 import types
 
 import pytest
 
 from harness import bundle as bundles
-from harness import linux, oracles
+from harness import faults, linux, oracles
 from harness import runtime as processes
 from harness.runtime import Cell, Runtime, fresh_id, until
 
@@ -82,7 +82,12 @@ def session_dir():
     path = pathlib.Path(tempfile.mkdtemp(prefix="donjon-tests-"))
     path.chmod(0o711)
     yield path
-    subprocess.run(["rm", "-rf", "--one-file-system", str(path)], check=True)
+    # After failures: nothing of the session may stay on the machine.
+    for pid in linux.descendants():
+        os.kill(pid, signal.SIGKILL)
+    _reap_zombies()
+    faults.remove_cgroups(TAG)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -100,11 +105,11 @@ def canary(session_dir):
 
 
 @pytest.fixture
-def work(session_dir, request):
+def work(session_dir):
     path = pathlib.Path(tempfile.mkdtemp(dir=session_dir))
     path.chmod(0o711)
     yield path
-    subprocess.run(["rm", "-rf", "--one-file-system", str(path)], check=True)
+    shutil.rmtree(path)
 
 
 # The runtime

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import tempfile
 
 import pytest
 
@@ -190,7 +192,7 @@ def test_a_network_hook_finds_the_namespace(cells, work, level):
     assert (work / "net").read_text() == f"net:[{os.stat(f'/proc/{cell.pid}/ns/net').st_ino}]\n"
 
 
-def test_a_hook_through_a_magic_link(cells, work):
+def test_a_hook_through_a_magic_link(cells, work, level):
     """Decision 22: /proc/<dockerd>/exe is the path Docker gives."""
     config = b.spec("exit", "0")
     shell = os.posix_spawn("/bin/sh", ["sh", "-c", "read x"], {}, file_actions=[
@@ -205,14 +207,66 @@ def test_a_hook_through_a_magic_link(cells, work):
     assert (work / "out").read_text() == "ran\n"
 
 
+@pytest.fixture
+def private():
+    """A directory that only root may change, with all above it: the tests' own lie below /tmp."""
+    with tempfile.TemporaryDirectory(dir="/run", prefix="donjon-tests-") as path:
+        os.chmod(path, 0o755)  # createContainer hooks are nobody outside
+        yield pathlib.Path(path)
+
+
+def _hook(directory, mode=0o755):
+    hook = directory / "hook"
+    hook.write_text("#!/bin/sh\n")
+    hook.chmod(mode)
+    return hook
+
+
+def _open_parent(directory):
+    (directory / "open").mkdir()
+    hook = _hook(directory / "open")
+    hook.parent.chmod(0o775)
+    return hook
+
+
+def _foreign(hook):
+    os.chown(hook, 1000, 1000)
+    return hook
+
+
+UNTRUSTED = {
+    "writable": lambda private, work: _hook(private, 0o757),
+    "writable-by-group": lambda private, work: _hook(private, 0o775),
+    "of-somebody-else": lambda private, work: _foreign(_hook(private)),
+    "in-a-writable-directory": lambda private, work: _open_parent(private),
+    "in-a-sticky-directory": lambda private, work: _hook(work),
+    "still-to-come": lambda private, work: work / "missing",
+}
+
+
 @pytest.mark.refusal
 @pytest.mark.levels("hardened")
-def test_hooks_that_others_may_change(cells, fail, work, level):
+@pytest.mark.parametrize("kind", ["prestart", "poststop"])
+@pytest.mark.parametrize("case", UNTRUSTED)
+def test_hooks_that_others_may_change(cells, fail, work, private, level, kind, case):
     """hooks.trusted: never overridable."""
-    hook = work / "hook"
-    hook.write_text("#!/bin/sh\n")
-    hook.chmod(0o777)
     config = b.spec()
-    config["hooks"] = {"prestart": [{"path": str(hook)}]}
+    config["hooks"] = {kind: [{"path": "/bin/true"}, {"path": str(UNTRUSTED[case](private, work))}]}
     cell = cells(config)
-    fail(cell.create(), ("hooks.trusted", "hooks.prestart"), cell=cell)
+    fail(cell.create(), ("hooks.trusted", f"hooks.{kind}", f"/hooks/{kind}/1"), cell=cell)
+
+
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "poststart", "poststop"])
+def test_hooks_that_only_root_may_change(cells, private, level, kind):
+    config = b.spec("exit", "0")
+    config["hooks"] = {kind: [{"path": str(_hook(private))}]}
+    result = cells(config).run()
+    assert result.ok, result
+
+
+def test_start_container_hooks_are_the_images(cells, level):
+    """They are looked up inside, where the host's owners and modes say nothing."""
+    config = b.spec("exit", "0")
+    config["hooks"] = {"startContainer": [{"path": "/tmp/../bin/true"}]}
+    result = cells(config, "busybox").run()
+    assert result.ok, result

@@ -133,6 +133,7 @@ def test_a_joined_user_namespace(cells):
     first.bundle.write()
     assert first.create().ok
     config = b.spec("report")
+    b.user_namespace(config)
     b.namespace(config, "user", f"/proc/{first.pid}/ns/user")
     report = cells.inside(config, kind="skeleton")[0]
     assert report["ns"]["user"] == os.stat(f"/proc/{first.pid}/ns/user").st_ino

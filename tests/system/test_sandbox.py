@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from harness import bundle as b
-from harness import linux
+from harness import linux, oracles
 from harness.runtime import Process, Runtime, until
 
 
@@ -199,6 +199,7 @@ def test_nothing_is_left_when_it_is_killed(sandbox, root, host):
     until(lambda: not linux.living(), 5, lambda: str(linux.living()))
     for id in sandbox.runtime.ids():
         assert sandbox.runtime.call("delete", "--force", id).ok
+        assert oracles.cgroups(id) == set()
 
 
 @pytest.mark.parametrize("who", WHO)

@@ -351,6 +351,7 @@ static const struct row rows[] = {
 	{ "keyring.private", NOTHING },
 	{ "proc.personality", NOTHING, .linux_ = LINUX(",'personality':{'domain':'LINUX32'}") },
 	{ "proc.fds", NOTHING },
+	{ "hooks.trusted", NOTHING },
 	{ "env.loader", REFUSED, "LD_PRELOAD loads code from the writable place /tmp/x.so",
 	  .process = PROCESS(",'env':['LD_PRELOAD=/usr/lib/a.so:/tmp/x.so']") },
 	{ "env.loader", REFUSED, "NODE_OPTIONS loads code from the writable place /src/hook.js",
@@ -1048,6 +1049,47 @@ static void test_user_namespace_choice(void **state)
 	assert_map(&run.spec.linux.uid_mappings, 1, pod);
 	assert_false(run.result.settings.inside_userns_limit);
 	dj_arena_done(&run.arena);
+
+	request.joined_userns.others = "those of /proc/77/ns/ipc and /proc/78/ns/uts";
+	apply(&run, text, &host, &request);
+	assert_non_null(find_refusal(&run, "userns.private", "/proc/78/ns/uts"));
+	dj_arena_done(&run.arena);
+	add_override(&request, "userns.private=host:x", &arena);
+	apply(&run, text, &host, &request);
+	assert_null(find_refusal(&run, "userns.private", ""));
+	assert_null(run.spec.linux.namespaces[OCI_NS_USER].path);
+	dj_arena_done(&run.arena);
+	dj_arena_done(&arena);
+}
+
+/* Facts the engine hands in: refused above none, and by no means to be allowed. */
+static void test_hooks(void **state)
+{
+	struct policy_hook_flaw flaws[] = {
+		{ "prestart", 0, (char[]){ "/srv/hook belongs to uid 7" } },
+		{ "poststop", 2, (char[]){ "/tmp may be written by others (mode 1777)" } },
+	};
+	struct policy_request request = make_request();
+	struct policy_override unused;
+	struct donjon_error err = { 0 };
+	struct dj_arena arena = { 0 };
+	struct run run;
+
+	(void)state;
+	request.hook_flaws.v = flaws;
+	request.hook_flaws.n = DJ_COUNT(flaws);
+	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
+	assert_int_equal(run.r, -1);
+	assert_non_null(find_refusal(&run, "hooks.trusted", "(hooks.prestart) /srv/hook belongs"));
+	assert_string_equal(find_refusal(&run, "hooks.trusted", "1777")->pointer, "/hooks/poststop/2");
+	assert_promises(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
+	dj_arena_done(&run.arena);
+
+	request.level = POLICY_NONE;
+	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
+	assert_int_equal(run.r, 0);
+	dj_arena_done(&run.arena);
+	assert_int_equal(policy_override_parse("hooks.trusted=x:y", &arena, &unused, &err), -1);
 	dj_arena_done(&arena);
 }
 
@@ -1069,6 +1111,22 @@ static void test_lsm_defaults(void **state)
 	facts.apparmor = false;
 	facts.selinux = true;
 	facts.id_range = 0x70000000 + (513U << 16);
+	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &facts, &request);
+	assert_non_null(find_refusal(&run, "lsm.confined", "semodule -i donjon.cil"));
+	assert_null(run.spec.process.selinux_label);
+	assert_false(run.result.settings.builtin_lsm);
+	dj_arena_done(&run.arena);
+
+	request.selinux_type = POLICY_SELINUX_DONJON;
+	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &facts, &request);
+	assert_string_equal(run.spec.process.selinux_label,
+	                    "system_u:system_r:donjon_container_t:s0:c1,c569");
+	assert_string_equal(run.spec.linux.mount_label,
+	                    "system_u:object_r:donjon_file_t:s0:c1,c569");
+	assert_true(run.result.settings.builtin_lsm);
+	dj_arena_done(&run.arena);
+
+	request.selinux_type = POLICY_SELINUX_CONTAINER;
 	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &facts, &request);
 	assert_string_equal(run.spec.process.selinux_label,
 	                    "system_u:system_r:container_t:s0:c1,c569");
@@ -1537,6 +1595,7 @@ int main(void)
 		cmocka_unit_test(test_pointers_are_escaped),
 		cmocka_unit_test(test_id_maps),
 		cmocka_unit_test(test_user_namespace_choice),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_lsm_defaults),
 		cmocka_unit_test(test_bind_sources),
 		cmocka_unit_test(test_privileged_is_one_finding),

@@ -75,9 +75,8 @@ static void tells_the_status(void **state)
 		(void)unlinkat(s->fd, "gate", 0);
 		if (rows[i].gate)
 			scratch_write(s, "gate", "");
-		if (record_status(&record, s->fd, &observer) != rows[i].want)
-			fail_msg("%s: %s", rows[i].what,
-				 store_status_name(record_status(&record, s->fd, &observer)));
+		if (record_status(&record, s->fd, &observer, &err) != (int)rows[i].want)
+			fail_msg("%s: not %s", rows[i].what, store_status_name(rows[i].want));
 	}
 }
 
@@ -98,12 +97,12 @@ static void a_dead_process_is_stopped(void **state)
 	record = live(&observer);
 	record.pid = pid;
 	record.start_time = proc_start_time(pid);
-	assert_int_equal(record_status(&record, s->fd, &observer), STORE_RUNNING);
+	assert_int_equal(record_status(&record, s->fd, &observer, &err), STORE_RUNNING);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	assert_int_equal(record_status(&record, s->fd, &observer), STORE_STOPPED);
+	assert_int_equal(record_status(&record, s->fd, &observer, &err), STORE_STOPPED);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(record_status(&record, s->fd, &observer), STORE_STOPPED);
+	assert_int_equal(record_status(&record, s->fd, &observer, &err), STORE_STOPPED);
 }
 
 static void prints_the_state(void **state)

@@ -15,6 +15,7 @@ import threading
 
 from . import bundle as bundles
 from . import linux, oracles
+from . import runtime as runtimes
 from .runtime import Cell, Process, fresh_id
 
 ERRORS = ("error=EPERM", "error=ENOMEM", "error=EMFILE", "error=EIO", "error=EINTR")
@@ -86,8 +87,6 @@ class Campaign:
 
     def __init__(self, runtime, session_dir, seed):
         self._runtime, self._session, self._random = runtime, pathlib.Path(session_dir), random.Random(seed)
-        self._prisoner = None
-        self._lock = threading.Lock()
         self._traces = {}
 
     # What can fail: counted once per command
@@ -232,14 +231,13 @@ class _Scratch:
         self._base, self._session = runtime, session_dir
 
     def __enter__(self):
-        from conftest import PRISONER, TAG
         self.directory = pathlib.Path(tempfile.mkdtemp(dir=self._session))
         self.directory.chmod(0o711)
         config = bundles.spec()
         config["process"]["args"] = ["/prisoner", *oracles.baseline_args(config)]
-        bundle = bundles.Bundle(self.directory / "bundle", config, PRISONER, "skeleton")
+        bundle = bundles.Bundle(self.directory / "bundle", config, runtimes.PROBE, "skeleton")
         runtime = type(self._base)(self._base.path, self._base.kind, self.directory / "state", self._base.level)
-        cell = Cell(runtime, bundle, fresh_id(TAG + "f"))
+        cell = Cell(runtime, bundle, fresh_id(f"dt{os.getpid()}f"))
         cell.leftovers = lambda: self.leftovers(cell)
         self.cell = cell
         return cell

@@ -72,10 +72,18 @@ def _read(path):
 
 def cgroups(mine=None):
     """Directories of every hierarchy; with `mine`, only those named after this session."""
-    found = set()
-    for root in linux.cgroup_roots().values():
-        for directory, names, _ in os.walk(root):
-            found.update(os.path.join(directory, name) for name in names)
+    found, queue = [], list(linux.cgroup_roots().values())
+    while queue:
+        path = queue.pop()
+        try:
+            if os.stat(path).st_nlink == 2:  # a leaf: kernfs counts sub-directories
+                continue
+            with os.scandir(path) as entries:
+                below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:  # another user's, gone meanwhile
+            continue
+        found += below
+        queue += below
     return {path for path in found if mine is None or mine in path}
 
 

@@ -1,6 +1,5 @@
 #include "engine/destroy.h"
 
-#include "base/log.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "engine/hooks.h"
@@ -32,18 +31,14 @@ static int destroy_cgroup(const struct remains *r, struct donjon_error *err)
 {
 	const char *path = r->record->cgroup_path;
 	struct cgroup cgroup = CGROUP_EMPTY;
-	struct donjon_error kept = { 0 };
 	int killed;
 
 	if (!r->host || path[0] == '\0')
 		return 0;
 	/* Recorded before it was made: without a process of ours in it, what lives there is not ours
-	 * to kill, and may keep it. */
-	if (r->record->pid == 0) {
-		if (cgroup_remove(r->host, path, &kept) < 0)
-			log_debug("cgroup %s: %s", path, kept.text);
-		return 0;
-	}
+	 * to kill. */
+	if (r->record->pid == 0)
+		return cgroup_remove(r->host, path, err);
 	if (cgroup_open(r->host, path, &cgroup, err) < 0)
 		return -1;
 	killed = cgroup_kill_all(&cgroup, SIGKILL, err);

@@ -51,18 +51,21 @@ int store_enter(struct store *store, const char *id, struct donjon_error *err)
 	return dj_fail_os(err, errno, "open state of container %s", id);
 }
 
-bool store_is_entry(const struct store *store, const char *id, int dir_fd)
+int store_is_entry(const struct store *store, const char *id, int dir_fd, struct donjon_error *err)
 {
 	struct stat named, held;
 
-	return fstatat(store->root_fd, id, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       fstat(dir_fd, &held) == 0 && named.st_dev == held.st_dev &&
-	       named.st_ino == held.st_ino;
+	if (fstatat(store->root_fd, id, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : dj_fail_os(err, errno, "look at state of container %s", id);
+	if (fstat(dir_fd, &held) < 0)
+		return dj_fail_os(err, errno, "look at state of container %s", id);
+	return named.st_dev == held.st_dev && named.st_ino == held.st_ino;
 }
 
 int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 {
 	dj_auto_close int fd = -1;
+	int ours;
 
 	if (store_check_id(id, err) < 0)
 		return -1;
@@ -82,10 +85,11 @@ int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 	if (store_lock(fd, CREATE_LOCK_MS, err) < 0)
 		return -1;
 	/* `delete --force` may have found the directory before we had the lock. */
-	if (!store_is_entry(store, id, fd))
+	ours = store_is_entry(store, id, fd, err);
+	if (ours == 0)
 		return dj_fail(err, DONJON_E_STATUS,
 			       "container %s was deleted while it was being created", id);
-	return dj_take_fd(&fd);
+	return ours < 0 ? -1 : dj_take_fd(&fd);
 }
 
 int store_lock(int dir_fd, unsigned timeout_ms, struct donjon_error *err)
@@ -149,15 +153,15 @@ static int empty_directory(int dir_fd, const char *except, unsigned depth)
 
 int store_remove(struct store *store, const char *id, int dir_fd, struct donjon_error *err)
 {
-	int r;
+	int r = store_is_entry(store, id, dir_fd, err);
 
 	/* Somebody else's removal came first, and the name may be a new container's by now. */
-	if (!store_is_entry(store, id, dir_fd))
-		return 0;
+	if (r <= 0)
+		return r;
 	/* The state last: until then a removal that was interrupted can be repeated. */
 	r = empty_directory(dir_fd, STORE_STATE_FILE, DEPTH_MAX);
-	if (r == 0)
-		r = remove_child(dir_fd, STORE_STATE_FILE, DEPTH_MAX); /* damaged, it may be anything */
+	if (r == 0 && unlinkat(dir_fd, STORE_STATE_FILE, 0) < 0 && errno != ENOENT)
+		r = -errno;
 	if (r == 0 && unlinkat(store->root_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
 	return r < 0 ? dj_fail_os(err, -r, "remove state of container %s", id) : 0;

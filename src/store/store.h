@@ -65,8 +65,9 @@ int store_check_id(const char *id, struct donjon_error *err);
 int store_reserve(struct store *store, const char *id, struct donjon_error *err);
 /* DONJON_E_NOT_FOUND "container does not exist: <id>". */
 int store_enter(struct store *store, const char *id, struct donjon_error *err);
-/* Is dir_fd still the container of that name?  Not once somebody else has removed it. */
-bool store_is_entry(const struct store *store, const char *id, int dir_fd);
+/* Is dir_fd still the container of that name?  Not (0) once somebody else has removed it; -1: that
+ * cannot be told. */
+int store_is_entry(const struct store *store, const char *id, int dir_fd, struct donjon_error *err);
 /* Removes the directory dir_fd stands for, if it still is <root>/<id>, with all it contains; also a
  * half-made one. */
 int store_remove(struct store *store, const char *id, int dir_fd, struct donjon_error *err);

@@ -162,11 +162,26 @@ def test_t66_another_boot(cells, rt, state_root):
 def test_a_half_made_state_directory(cells, rt, state_root):
     """S10: without a state file, `delete --force` removes it."""
     cell = cells(b.spec("sleep"))
-    (state_root / cell.id).mkdir(mode=0o700)
+    (state_root / cell.id).mkdir(mode=0o700, parents=True)
     assert cell.create().status == 1
     assert cell.delete("--force").ok
     assert not (state_root / cell.id).exists()
     assert cell.create().ok
+
+
+def test_a_half_made_container_owns_nobodys_processes(cells, rt, state_root):
+    """T71: it names a cgroup before that is its own; what lives there is spared, and an empty one goes."""
+    other = cells.started(b.spec("sleep"))
+    record = json.loads((state_root / other.id / "state.json").read_text())
+    cell = cells(b.spec("sleep"))
+    (state_root / cell.id).mkdir(mode=0o700)
+    path = state_root / cell.id / "state.json"
+    path.write_text(json.dumps({**record, "id": cell.id, "creating": True, "pid": 0, "startTime": 0, "idRange": 0}))
+    path.chmod(0o600)
+    result = cell.delete("--force")
+    assert result.status == 1 and record["cgroupPath"] in result.err, result
+    assert other.status() == "running" and cell.status() == "creating"
+    assert other.delete("--force").ok and cell.delete("--force").ok
 
 
 def test_foreign_files_in_a_state_directory(cells, rt, state_root, canary, host):

@@ -21,7 +21,8 @@ static int explain(struct donjon_runtime *runtime, const struct donjon_create_op
 	bool refused;
 	char *text;
 
-	if (donjon_container_explain(runtime, "example-run", options, false, &refused, &text, &err) < 0)
+	if (donjon_container_explain(runtime, "example-run", options, false, &refused, &text,
+	                             &err) < 0)
 		return fail(&err);
 	fputs(text, stdout);
 	donjon_free(text);

@@ -22,7 +22,7 @@ static void take_listen_fds(struct donjon_create_options *out)
 }
 
 int cli_create_options(const struct cli_options *o, struct donjon_create_options *out,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	if (o->preserve_fds > DESCRIPTORS_MAX)
 		return cli_fail(err, DONJON_E_USAGE, "option --preserve-fds: too many");
@@ -51,12 +51,13 @@ bool cli_wants_json(const struct cli_options *o)
 }
 
 int cli_dry_run(struct donjon_runtime *runtime, const char *id, const struct cli_options *o,
-		const struct donjon_create_options *options, struct donjon_error *err)
+                const struct donjon_create_options *options, struct donjon_error *err)
 {
 	bool refused = false;
 	char *text = NULL;
 
-	if (donjon_container_explain(runtime, id, options, cli_wants_json(o), &refused, &text, err) < 0 ||
+	if (donjon_container_explain(runtime, id, options, cli_wants_json(o), &refused, &text,
+	                             err) < 0 ||
 	    cli_print(text, err) < 0)
 		return -1;
 	return refused ? CLI_REFUSED : 0;

@@ -32,7 +32,8 @@ static void print_row(const struct row *row, const int width[COLUMN_COUNT])
 
 static void print_table(const struct donjon_container_info *list, size_t n)
 {
-	static const struct row head = { .text = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" } };
+	static const struct row head = { .text = { "ID", "PID", "STATUS", "BUNDLE", "CREATED",
+		                                   "OWNER" } };
 	int width[COLUMN_COUNT];
 	struct row row;
 
@@ -64,7 +65,8 @@ static int list(struct donjon_runtime *runtime, bool quiet, struct donjon_error 
 		puts(all[i].id);
 	donjon_list_free(all);
 	if (ferror(stdout) || fflush(stdout) != 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s", strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s",
+		                strerror(errno));
 	return 0;
 }
 
@@ -83,8 +85,8 @@ int cmd_list(const struct cli_options *o, int argc, char **argv, struct donjon_e
 	(void)argc;
 	(void)argv;
 	if (runtime)
-		r = cli_wants_json(o) && !o->quiet ? list_json(runtime, err) :
-						     list(runtime, o->quiet, err);
+		r = cli_wants_json(o) && !o->quiet ? list_json(runtime, err)
+		                                   : list(runtime, o->quiet, err);
 	donjon_runtime_free(runtime);
 	return r;
 }

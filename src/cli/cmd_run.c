@@ -2,7 +2,7 @@
 #include "cli/create.h"
 
 static int run(struct donjon_runtime *runtime, const char *id,
-	       const struct donjon_create_options *options, struct donjon_error *err)
+               const struct donjon_create_options *options, struct donjon_error *err)
 {
 	int status = 0;
 
@@ -18,8 +18,8 @@ int cmd_run(const struct cli_options *o, int argc, char **argv, struct donjon_er
 	(void)argc;
 	if (cli_create_options(o, &options, err) < 0 || !(runtime = cli_runtime(o, err)))
 		return -1;
-	r = o->dry_run ? cli_dry_run(runtime, argv[0], o, &options, err) :
-			 run(runtime, argv[0], &options, err);
+	r = o->dry_run ? cli_dry_run(runtime, argv[0], o, &options, err)
+	               : run(runtime, argv[0], &options, err);
 	donjon_runtime_free(runtime);
 	return r;
 }

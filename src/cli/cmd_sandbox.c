@@ -5,7 +5,12 @@
 #include <string.h>
 
 /* As chroot(1) and timeout(1) have it (decision 39). */
-enum { STATUS_DRY_RUN_FAILED = 1, STATUS_OURS = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
+enum {
+	STATUS_DRY_RUN_FAILED = 1,
+	STATUS_OURS = 125,
+	STATUS_NOT_EXECUTABLE = 126,
+	STATUS_NOT_FOUND = 127
+};
 
 int sandbox_failure(const struct donjon_error *err)
 {
@@ -15,21 +20,22 @@ int sandbox_failure(const struct donjon_error *err)
 }
 
 static int dry_run(struct donjon_runtime *runtime, const struct cli_options *o,
-		   const struct donjon_sandbox_options *options, struct donjon_error *err)
+                   const struct donjon_sandbox_options *options, struct donjon_error *err)
 {
 	bool refused = false;
 	char *text = NULL;
 
 	if (donjon_sandbox_explain(runtime, options, cli_wants_json(o), &refused, &text, err) < 0 ||
 	    cli_print(text, err) < 0) {
-		donjon_log_error(err); /* here, because a dry run's statuses are the same everywhere */
+		donjon_log_error(
+		        err); /* here, because a dry run's statuses are the same everywhere */
 		return STATUS_DRY_RUN_FAILED;
 	}
 	return refused ? CLI_REFUSED : 0;
 }
 
 static int run(struct donjon_runtime *runtime, const struct donjon_sandbox_options *options,
-	       struct donjon_error *err)
+               struct donjon_error *err)
 {
 	int status = 0;
 

@@ -19,8 +19,8 @@ static int write_document(const char *dir, const char *json, struct donjon_error
 	r = errno;
 	(void)close(dir_fd);
 	if (fd < 0)
-		return cli_fail(err, DONJON_E_EXISTS, "write %s/config.json: %s%s", dir, strerror(r),
-				r == EEXIST ? ": remove it first" : "");
+		return cli_fail(err, DONJON_E_EXISTS, "write %s/config.json: %s%s", dir,
+		                strerror(r), r == EEXIST ? ": remove it first" : "");
 	file = fdopen(fd, "w");
 	if (!file) {
 		r = errno;
@@ -29,7 +29,8 @@ static int write_document(const char *dir, const char *json, struct donjon_error
 	}
 	r = fprintf(file, "%s\n", json) < 0;
 	if (fclose(file) != 0 || r)
-		return cli_fail(err, DONJON_E_SYSTEM, "write %s/config.json: %s", dir, strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "write %s/config.json: %s", dir,
+		                strerror(errno));
 	return 0;
 }
 
@@ -40,7 +41,7 @@ static int wants_hardened(const char *level, bool *out, struct donjon_error *err
 	if (!level || *out || strcmp(level, "none") == 0)
 		return 0;
 	return cli_fail(err, DONJON_E_USAGE, "spec: no document for level \"%s\": none or hardened",
-			level);
+	                level);
 }
 
 int cmd_spec(const struct cli_options *o, int argc, char **argv, struct donjon_error *err)

@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 
-/* checkpoint and restore: a second way into a container that has been a source of vulnerabilities. */
+/* checkpoint and restore: a second way in that has been a source of vulnerabilities. */
 int cmd_unsupported(const struct cli_options *o, int argc, char **argv, struct donjon_error *err)
 {
 	(void)o;

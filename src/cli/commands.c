@@ -3,8 +3,14 @@
 #include <string.h>
 
 #define AT(member) offsetof(struct cli_options, member)
-#define ROW_HELP { "help", 'h', CLI_BOOL, NULL, AT(help), "show this help" }
-#define ROW_END { NULL, 0, CLI_BOOL, NULL, 0, NULL }
+#define ROW_HELP                                                                                   \
+	{                                                                                          \
+		"help", 'h', CLI_BOOL, NULL, AT(help), "show this help"                            \
+	}
+#define ROW_END                                                                                    \
+	{                                                                                          \
+		NULL, 0, CLI_BOOL, NULL, 0, NULL                                                   \
+	}
 
 /* clang-format off */
 #define ROWS_POLICY \
@@ -159,6 +165,6 @@ void cli_print_usage(FILE *out)
 void cli_print_command(FILE *out, const struct cli_command *command)
 {
 	fprintf(out, "usage: donjon %s [OPTION...]%s%s\n\n%s\n\noptions:\n", command->name,
-		command->args[0] ? " " : "", command->args, command->summary);
+	        command->args[0] ? " " : "", command->args, command->summary);
 	cli_print_options(out, command->options);
 }

@@ -6,14 +6,14 @@
 
 struct cli_command {
 	const char *name, *summary;
-	const char *args;  /* positional arguments, as help shows them */
-	int min, max;      /* how many; max -1: any number */
-	bool raw;          /* its arguments are not ours to parse */
+	const char *args;   /* positional arguments, as help shows them */
+	int min, max;       /* how many; max -1: any number */
+	bool raw;           /* its arguments are not ours to parse */
 	bool stop_at_first; /* R3 */
 	const struct cli_option *options;
 	/* Exit status, or -1 with *err filled. */
 	int (*run)(const struct cli_options *options, int argc, char **argv,
-		   struct donjon_error *err);
+	           struct donjon_error *err);
 	int (*failure)(const struct donjon_error *err); /* exit status of a failure; NULL: 1 */
 };
 

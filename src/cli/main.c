@@ -25,7 +25,8 @@ static void reset_inherited(void)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGCHLD, SIG_DFL); /* ignored, it would take exit statuses from us */
-	(void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not leave a container half-made */
+	(void)signal(SIGPIPE,
+	             SIG_IGN); /* a reader that goes away must not leave a container half-made */
 }
 
 static bool wants_debug(const struct cli_options *o)
@@ -63,11 +64,11 @@ static int check_count(const struct cli_command *command, int n, struct donjon_e
 	if (n >= command->min && (command->max < 0 || n <= command->max))
 		return 0;
 	return cli_fail(err, DONJON_E_USAGE, "%s: want %s", command->name,
-			command->args[0] ? command->args : "no argument");
+	                command->args[0] ? command->args : "no argument");
 }
 
 static int run_command(const struct cli_command *command, int argc, char **argv,
-		       struct cli_options *options)
+                       struct cli_options *options)
 {
 	struct donjon_error err = { 0 };
 	int n = argc, status;

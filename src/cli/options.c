@@ -10,7 +10,7 @@
 
 enum {
 	ROWS_MAX = 64,
-	LONG_BASE = 256, /* getopt's value of row i is LONG_BASE + i; letters stand for themselves */
+	LONG_BASE = 256, /* what getopt returns for row i is LONG_BASE + i, or its letter */
 };
 
 int cli_fail(struct donjon_error *err, enum donjon_code code, const char *fmt, ...)
@@ -27,19 +27,19 @@ int cli_fail(struct donjon_error *err, enum donjon_code code, const char *fmt, .
 /* ---- values ---- */
 
 static int set_bool(const struct cli_option *row, const char *value, void *at,
-		    struct donjon_error *err)
+                    struct donjon_error *err)
 {
 	bool is_false = value && (strcmp(value, "false") == 0 || strcmp(value, "0") == 0);
 
 	if (value && !is_false && strcmp(value, "true") != 0 && strcmp(value, "1") != 0)
-		return cli_fail(err, DONJON_E_USAGE, "option --%s: \"%s\" is neither true nor false",
-				row->name, value);
+		return cli_fail(err, DONJON_E_USAGE,
+		                "option --%s: \"%s\" is neither true nor false", row->name, value);
 	*(bool *)at = !is_false;
 	return 0;
 }
 
 static int set_string(const struct cli_option *row, const char *value, void *at,
-		      struct donjon_error *err)
+                      struct donjon_error *err)
 {
 	(void)row;
 	(void)err;
@@ -64,17 +64,17 @@ static bool is_choice(const char *choices, const char *value)
 }
 
 static int set_choice(const struct cli_option *row, const char *value, void *at,
-		      struct donjon_error *err)
+                      struct donjon_error *err)
 {
 	if (!is_choice(row->value, value))
-		return cli_fail(err, DONJON_E_USAGE, "option --%s: \"%s\" is not one of %s", row->name,
-				value, row->value);
+		return cli_fail(err, DONJON_E_USAGE, "option --%s: \"%s\" is not one of %s",
+		                row->name, value, row->value);
 	*(const char **)at = value;
 	return 0;
 }
 
 static int add_to_list(const struct cli_option *row, const char *value, void *at,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	struct cli_list *list = at;
 	const char **grown = realloc(list->v, (list->n + 1) * sizeof(*grown));
@@ -102,20 +102,20 @@ static int parse_number(const char *text, const char **end, int64_t *out)
 }
 
 static int set_number(const struct cli_option *row, const char *value, void *at,
-		      struct donjon_error *err)
+                      struct donjon_error *err)
 {
 	const char *end;
 	int64_t number;
 
 	if (parse_number(value, &end, &number) < 0 || *end)
-		return cli_fail(err, DONJON_E_USAGE, "option --%s: \"%s\" is not a number", row->name,
-				value);
+		return cli_fail(err, DONJON_E_USAGE, "option --%s: \"%s\" is not a number",
+		                row->name, value);
 	*(int64_t *)at = number;
 	return 0;
 }
 
 static int set_bytes(const struct cli_option *row, const char *value, void *at,
-		     struct donjon_error *err)
+                     struct donjon_error *err)
 {
 	static const char suffixes[] = "kmg";
 	const char *end, *suffix;
@@ -126,18 +126,18 @@ static int set_bytes(const struct cli_option *row, const char *value, void *at,
 		suffix = strchr(suffixes, *end | 0x20);
 		good = suffix && !end[1] &&
 		       !__builtin_mul_overflow(number, INT64_C(1) << (10 * (suffix - suffixes + 1)),
-					       &number);
+		                               &number);
 	}
 	if (!good)
 		return cli_fail(err, DONJON_E_USAGE, "option --%s: \"%s\" is not a size (512m, 2g)",
-				row->name, value);
+		                row->name, value);
 	*(int64_t *)at = number;
 	return 0;
 }
 
 static int (*const setters[])(const struct cli_option *row, const char *value, void *at,
-			      struct donjon_error *err) = {
-	[CLI_BOOL] = set_bool,     [CLI_STRING] = set_string, [CLI_CHOICE] = set_choice,
+                              struct donjon_error *err) = {
+	[CLI_BOOL] = set_bool,    [CLI_STRING] = set_string, [CLI_CHOICE] = set_choice,
 	[CLI_LIST] = add_to_list, [CLI_NUMBER] = set_number, [CLI_BYTES] = set_bytes,
 };
 
@@ -153,7 +153,7 @@ static void make_tables(const struct cli_option *rows, struct tables *out)
 	size_t letters = 0;
 
 	memset(out, 0, sizeof(*out));
-	/* '+': stop at the first positional; ':': tell a missing argument from an unknown option. */
+	/* '+': stop at the first positional; ':': a missing argument is no unknown option. */
 	out->letters[letters++] = '+';
 	out->letters[letters++] = ':';
 	for (size_t i = 0; rows[i].name; i++) {
@@ -189,7 +189,7 @@ static bool is_spelled_out(const char *token, const char *name)
 }
 
 static int take_option(const struct cli_option *rows, int found, const char *token,
-		       struct cli_options *out, struct donjon_error *err)
+                       struct cli_options *out, struct donjon_error *err)
 {
 	const struct cli_option *row = NULL;
 
@@ -205,7 +205,7 @@ static int take_option(const struct cli_option *rows, int found, const char *tok
 }
 
 int cli_parse(const struct cli_option *rows, int argc, char **argv, bool stop_at_first,
-	      struct cli_options *out, struct donjon_error *err)
+              struct cli_options *out, struct donjon_error *err)
 {
 	struct tables tables;
 	int n = 0;
@@ -240,8 +240,8 @@ void cli_print_options(FILE *out, const struct cli_option *rows)
 		char left[64];
 
 		(void)snprintf(left, sizeof(left), "%s%c%s--%s%s%s", rows->letter ? "-" : " ",
-			       rows->letter ? rows->letter : ' ', rows->letter ? ", " : "  ", rows->name,
-			       rows->value ? " " : "", rows->value ? rows->value : "");
+		               rows->letter ? rows->letter : ' ', rows->letter ? ", " : "  ",
+		               rows->name, rows->value ? " " : "", rows->value ? rows->value : "");
 		fprintf(out, "  %-34s %s\n", left, rows->help);
 	}
 }

@@ -64,13 +64,13 @@ struct cli_options {
 /* Parses argv[1]...: options into *out, positional arguments to the front of argv (their number is
  * returned).  stop_at_first: everything from the first positional on is positional (R3). */
 int cli_parse(const struct cli_option *rows, int argc, char **argv, bool stop_at_first,
-	      struct cli_options *out, struct donjon_error *err);
+              struct cli_options *out, struct donjon_error *err);
 
 /* The rows as help text. */
 void cli_print_options(FILE *out, const struct cli_option *rows);
 
 /* The command line's own failures; returns -1. */
 int cli_fail(struct donjon_error *err, enum donjon_code code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 
 #endif

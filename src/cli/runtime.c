@@ -36,6 +36,7 @@ int cli_print(char *text, struct donjon_error *err)
 		r = putchar('\n');
 	donjon_free(text);
 	if (r < 0 || fflush(stdout) != 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s", strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s",
+		                strerror(errno));
 	return 0;
 }

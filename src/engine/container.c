@@ -34,7 +34,7 @@ static int not_found(const char *id, struct donjon_error *err)
 }
 
 int container_enter(const struct donjon_runtime *runtime, const char *id, struct container *out,
-		    struct donjon_error *err)
+                    struct donjon_error *err)
 {
 	if (store_check_id(id, err) < 0)
 		return -1;
@@ -47,17 +47,17 @@ int container_enter(const struct donjon_runtime *runtime, const char *id, struct
 int container_read(struct container *container, const char *id, struct donjon_error *err)
 {
 	if (store_read(container->dir, &container->arena, &container->record, err) < 0)
-		return err->code == DONJON_E_NOT_FOUND ? not_found(id, err) :
-							 dj_note(err, "container %s", id);
+		return err->code == DONJON_E_NOT_FOUND ? not_found(id, err)
+		                                       : dj_note(err, "container %s", id);
 	/* A copied directory must not make us signal the original's process. */
 	if (strcmp(container->record.id, id) != 0)
 		return dj_fail(err, DONJON_E_CONFIG, "container %s: %s is another container's", id,
-			       STORE_STATE_FILE);
+		               STORE_STATE_FILE);
 	return observer_init(&container->observer, err);
 }
 
 int container_open(const struct donjon_runtime *runtime, const char *id, struct container *out,
-		   struct donjon_error *err)
+                   struct donjon_error *err)
 {
 	if (container_enter(runtime, id, out, err) < 0)
 		return -1;
@@ -105,7 +105,7 @@ static bool has_ended(int pidfd)
 }
 
 int record_process(const struct store_record *record, const struct observer *observer, int *pidfd,
-		   struct donjon_error *err)
+                   struct donjon_error *err)
 {
 	dj_auto_close int fd = -1;
 	uint64_t start_time;
@@ -118,12 +118,12 @@ int record_process(const struct store_record *record, const struct observer *obs
 		return 0;
 	if (fd < 0)
 		return dj_fail_os(err, -fd, "look at process %d of container %s", (int)record->pid,
-				  record->id);
+		                  record->id);
 	/* Looked at while the pidfd holds it: what is seen is what the pidfd means. */
 	start_time = proc_start_time(record->pid);
 	if (start_time == 0 && !has_ended(fd))
 		return dj_fail(err, DONJON_E_SYSTEM, "cannot identify process %d of container %s",
-			       (int)record->pid, record->id);
+		               (int)record->pid, record->id);
 	if (start_time != record->start_time || start_time == 0)
 		return 0;
 	*pidfd = dj_take_fd(&fd);
@@ -131,7 +131,7 @@ int record_process(const struct store_record *record, const struct observer *obs
 }
 
 static int is_frozen(const struct store_record *record, struct observer *observer,
-		     struct donjon_error *err)
+                     struct donjon_error *err)
 {
 	const struct host_facts *host;
 	struct cgroup cgroup = CGROUP_EMPTY;
@@ -148,7 +148,7 @@ static int is_frozen(const struct store_record *record, struct observer *observe
 }
 
 int record_status(const struct store_record *record, int dir_fd, struct observer *observer,
-		  struct donjon_error *err)
+                  struct donjon_error *err)
 {
 	dj_auto_close int pidfd = -1;
 	int yes;

@@ -11,7 +11,7 @@ static int make(struct creation *c, const struct donjon_create_options *o, struc
 }
 
 static int create(const struct donjon_runtime *runtime, struct draft *draft,
-		  const struct donjon_create_options *o, struct donjon_error *err)
+                  const struct donjon_create_options *o, struct donjon_error *err)
 {
 	struct creation c;
 	int r = creation_begin(&c, runtime, draft, err);
@@ -26,7 +26,7 @@ static int create(const struct donjon_runtime *runtime, struct draft *draft,
 }
 
 int donjon_container_create(struct donjon_runtime *runtime, const char *id,
-			    const struct donjon_create_options *options, struct donjon_error *err)
+                            const struct donjon_create_options *options, struct donjon_error *err)
 {
 	const struct donjon_create_options o = draft_options(options);
 	struct draft draft = { .id = id, .userns = -1 };

@@ -18,24 +18,25 @@
 /* ---- before anything exists ---- */
 
 static int check_terminal(bool terminal, const char *console_socket, bool foreground,
-			  struct donjon_error *err)
+                          struct donjon_error *err)
 {
 	if (terminal && !foreground && !console_socket)
 		return dj_fail(err, DONJON_E_USAGE,
-			       "cannot allocate tty if the runtime will detach without setting "
-			       "console socket");
+		               "cannot allocate tty if the runtime will detach without setting "
+		               "console socket");
 	if (console_socket && !terminal)
 		return dj_fail(err, DONJON_E_USAGE,
-			       "cannot use a console socket: process.terminal is not set");
+		               "cannot use a console socket: process.terminal is not set");
 	if (console_socket && foreground)
 		return dj_fail(err, DONJON_E_USAGE, "cannot use a console socket without --detach");
 	return 0;
 }
 
 int creation_check(const struct draft *draft, const struct donjon_create_options *options,
-		   bool foreground, struct donjon_error *err)
+                   bool foreground, struct donjon_error *err)
 {
-	if (check_terminal(draft->spec.process.terminal, options->console_socket, foreground, err) < 0)
+	if (check_terminal(draft->spec.process.terminal, options->console_socket, foreground, err) <
+	    0)
 		return -1;
 	return options->pid_file ? deliver_check_pid_file(options->pid_file, err) : 0;
 }
@@ -43,7 +44,7 @@ int creation_check(const struct draft *draft, const struct donjon_create_options
 /* ---- id and range ---- */
 
 int creation_begin(struct creation *c, const struct donjon_runtime *runtime, struct draft *draft,
-		   struct donjon_error *err)
+                   struct donjon_error *err)
 {
 	*c = (struct creation){
 		.runtime = runtime,
@@ -87,7 +88,7 @@ static void copy_annotations(struct creation *c)
 	size_t n = spec->annotations.n;
 
 	c->record.annotations =
-		dj_arena_array(&c->draft->arena, n + 1, sizeof(*c->record.annotations));
+	        dj_arena_array(&c->draft->arena, n + 1, sizeof(*c->record.annotations));
 	for (size_t i = 0; i < n; i++)
 		c->record.annotations[i] = (struct store_pair){
 			.key = spec->annotations.v[i].key,
@@ -160,7 +161,8 @@ static char *planned_cgroup(struct draft *draft)
 {
 	const struct dj_plan *plan = draft->plan;
 
-	return dj_arena_strdup(&draft->arena, plan->cgroup ? plan_text(plan, plan->cgroup_path) : "");
+	return dj_arena_strdup(&draft->arena,
+	                       plan->cgroup ? plan_text(plan, plan->cgroup_path) : "");
 }
 
 /* Before there is anything else: whatever happens from here on, `delete --force` knows what to
@@ -192,7 +194,7 @@ static int note_process(struct creation *c, pid_t pid, struct donjon_error *err)
 	c->record.start_time = proc_start_time(pid);
 	if (c->record.start_time == 0)
 		return dj_fail(err, DONJON_E_SYSTEM,
-			       "cannot read the start time of the container's process");
+		               "cannot read the start time of the container's process");
 	return 0;
 }
 
@@ -287,7 +289,7 @@ static int launch(struct creation *c, int gate, struct donjon_error *err)
 
 /* The terminal before the pid file: its absence is how conmon tells a failure (K4). */
 static int deliver(struct creation *c, const struct donjon_create_options *options,
-		   struct donjon_error *err)
+                   struct donjon_error *err)
 {
 	if (options->console_socket) {
 		if (deliver_fd(options->console_socket, "console", c->launch.console, err) < 0)
@@ -300,7 +302,7 @@ static int deliver(struct creation *c, const struct donjon_create_options *optio
 }
 
 int creation_make(struct creation *c, const struct donjon_create_options *options, bool gate,
-		  struct donjon_error *err)
+                  struct donjon_error *err)
 {
 	dj_auto_close int gate_fd = -1;
 
@@ -351,10 +353,13 @@ void creation_undo(struct creation *c)
 
 	end_process(c, &why);
 	dj_error_clear(&why);
-	/* `delete --force` may have been quicker: then the name, and the cgroup of that name, may be a
-	 * new container's. */
-	if (c->dir >= 0 && store_is_entry(&c->store, c->draft->id, c->dir) &&
-	    destroy(&remains, &why) < 0)
+	/* `delete --force` may have been quicker: then the name, and the cgroup of that name, may
+	 * be a new container's. */
+	if (c->dir >= 0 && store_is_entry(&c->store, c->draft->id, c->dir, &why) != 0) {
+		dj_error_clear(&why); /* not to be told: destroy() asks again, last */
+		(void)destroy(&remains, &why);
+	}
+	if (why.code != DONJON_OK)
 		log_debug("container %s: %s", c->draft->id, why.text);
 	creation_done(c);
 }

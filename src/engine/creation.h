@@ -25,16 +25,16 @@ struct creation {
 /* Everything about the request that can be refused before anything exists.  `foreground`: we relay
  * the terminal ourselves. */
 int creation_check(const struct draft *draft, const struct donjon_create_options *options,
-		   bool foreground, struct donjon_error *err);
+                   bool foreground, struct donjon_error *err);
 
-/* Takes the id and, where the policy will need one, an id range.  Whether it succeeds or not, one of
- * the two ends below must follow. */
+/* Takes the id and, where the policy will need one, an id range.  Whether it succeeds or not, one
+ * of the two ends below must follow. */
 int creation_begin(struct creation *creation, const struct donjon_runtime *runtime,
-		   struct draft *draft, struct donjon_error *err);
+                   struct draft *draft, struct donjon_error *err);
 
-/* Up to a container that waits: behind a gate for `start`, or for launch_start() of this process. */
+/* Up to a container that waits: behind a gate for `start`, or for this process to start it. */
 int creation_make(struct creation *creation, const struct donjon_create_options *options, bool gate,
-		  struct donjon_error *err);
+                  struct donjon_error *err);
 
 /* The container stays: only our handles go. */
 void creation_done(struct creation *creation);

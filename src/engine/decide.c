@@ -32,12 +32,12 @@ static int check_cgroup_manager(const struct donjon_runtime *runtime, struct don
 	if (strcmp(runtime->cgroup_manager, "systemd") != 0)
 		return 0;
 	return dj_fail(err, DONJON_E_UNSUPPORTED,
-		       "the systemd cgroup manager is not part of this build: use --cgroup-manager "
-		       "cgroupfs");
+	               "the systemd cgroup manager is not part of this build: use --cgroup-manager "
+	               "cgroupfs");
 }
 
 int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
-		 const struct donjon_create_options *options, struct donjon_error *err)
+                 const struct donjon_create_options *options, struct donjon_error *err)
 {
 	const struct plan_input input = {
 		.id = draft->id,
@@ -58,7 +58,7 @@ int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
 	if (draft_may_be_hardened(draft))
 		inspect_for_policy(draft);
 	if (policy_apply(&draft->spec, &draft->host, &draft->request, &draft->arena, &draft->policy,
-			 err) < 0)
+	                 err) < 0)
 		return -1;
 	return plan_build(&input, &draft->arena, &draft->plan, &draft->policy, err);
 }
@@ -67,7 +67,7 @@ void draft_note(struct draft *draft, const char *check, const char *text)
 {
 	struct policy_result *policy = &draft->policy;
 	struct policy_note *grown =
-		dj_arena_array(&draft->arena, policy->notes.n + 1, sizeof(*grown));
+	        dj_arena_array(&draft->arena, policy->notes.n + 1, sizeof(*grown));
 
 	if (policy->notes.n > 0)
 		memcpy(grown, policy->notes.v, policy->notes.n * sizeof(*grown));

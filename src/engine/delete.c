@@ -56,7 +56,8 @@ static int remove_it(struct container *c, struct donjon_error *err)
 		if (!remains.host)
 			return -1;
 	}
-	if (c->record.poststop_hooks && hooks_load(c->dir, &c->record, &c->arena, &plan, &no_hooks) < 0)
+	if (c->record.poststop_hooks &&
+	    hooks_load(c->dir, &c->record, &c->arena, &plan, &no_hooks) < 0)
 		log_warning("poststop hooks are lost: %s", no_hooks.text);
 	remains.hooks = plan;
 	return destroy(&remains, err);
@@ -71,8 +72,8 @@ static int delete_read(struct container *c, bool force, struct donjon_error *err
 		return -1;
 	if (!may_delete((enum store_status)status))
 		return dj_fail(err, DONJON_E_STATUS,
-			       "cannot delete container %s that is not stopped: %s", c->record.id,
-			       store_status_name((enum store_status)status));
+		               "cannot delete container %s that is not stopped: %s", c->record.id,
+		               store_status_name((enum store_status)status));
 	if (end_processes(c, err) < 0 || (force && end_waiter(c, err) < 0))
 		return -1;
 	return remove_it(c, err);
@@ -102,7 +103,7 @@ static int delete_entered(struct container *c, const char *id, bool force, struc
 }
 
 int donjon_container_delete(struct donjon_runtime *runtime, const char *id, bool force,
-			    struct donjon_error *err)
+                            struct donjon_error *err)
 {
 	struct container c = CONTAINER_EMPTY;
 	int r = container_enter(runtime, id, &c, err);

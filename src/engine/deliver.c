@@ -32,10 +32,10 @@ int deliver_check_pid_file(const char *path, struct donjon_error *err)
 		return errno == ENOENT ? 0 : dj_fail_os(err, errno, "pid file %s", path);
 	if (!S_ISREG(st.st_mode))
 		return dj_fail(err, DONJON_E_USAGE, "pid file %s exists and is not a regular file",
-			       path);
+		               path);
 	if (st.st_uid != geteuid())
-		return dj_fail(err, DONJON_E_USAGE, "pid file %s exists and belongs to uid %u", path,
-			       st.st_uid);
+		return dj_fail(err, DONJON_E_USAGE, "pid file %s exists and belongs to uid %u",
+		               path, st.st_uid);
 	return 0;
 }
 
@@ -75,7 +75,7 @@ int deliver_check_preserved(unsigned count, struct donjon_error *err)
 		/* Close-on-exec cannot be the caller's: it would not have survived our own exec. */
 		if (flags < 0 || (flags & FD_CLOEXEC))
 			return dj_fail(err, DONJON_E_USAGE,
-				       "--preserve-fds %u: descriptor %d is not open", count, fd);
+			               "--preserve-fds %u: descriptor %d is not open", count, fd);
 	}
 	return 0;
 }

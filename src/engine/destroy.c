@@ -21,8 +21,9 @@ int destroy_process(int pidfd, int timeout_ms, struct donjon_error *err)
 	if (r < 0)
 		return dj_fail_os(err, errno, "wait for the container's end");
 	if (r == 0)
-		return dj_fail(err, DONJON_E_SYSTEM, "the container did not end within %d s of SIGKILL",
-			       timeout_ms / 1000);
+		return dj_fail(err, DONJON_E_SYSTEM,
+		               "the container did not end within %d s of SIGKILL",
+		               timeout_ms / 1000);
 	return 0;
 }
 
@@ -35,8 +36,8 @@ static int destroy_cgroup(const struct remains *r, struct donjon_error *err)
 
 	if (!r->host || path[0] == '\0')
 		return 0;
-	/* Recorded before it was made: without a process of ours in it, what lives there is not ours
-	 * to kill. */
+	/* Recorded before it was made: without a process of ours in it, what lives there is not
+	 * ours to kill. */
 	if (r->record->pid == 0)
 		return cgroup_remove(r->host, path, err);
 	if (cgroup_open(r->host, path, &cgroup, err) < 0)

@@ -17,7 +17,7 @@ struct draft {
 	char *bundle, *rootfs; /* absolute */
 	char *config;          /* the bytes of config.json, malloc'ed; NULL: there is no bundle */
 	size_t config_size;
-	bool die_with_parent;  /* a sandbox is gone with the process that runs it */
+	bool die_with_parent; /* a sandbox is gone with the process that runs it */
 	struct oci_spec spec;
 	struct host_facts host;
 	struct policy_request request;
@@ -31,11 +31,11 @@ struct donjon_create_options draft_options(const struct donjon_create_options *o
 
 /* Bundle to checked spec; also what the host is and what is asked of the policy. */
 int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
-	       const struct donjon_create_options *options, struct donjon_error *err);
+               const struct donjon_create_options *options, struct donjon_error *err);
 
-/* Absolute and clean: relative paths start at `base`, or at the working directory if that is NULL. */
+/* Absolute and clean; relative paths start at `base`, or at the working directory if NULL. */
 char *draft_absolute(struct draft *draft, const char *base, const char *path,
-		     struct donjon_error *err);
+                     struct donjon_error *err);
 /* The rootfs must be a directory that is not "/" (T15). */
 int draft_check_rootfs(const struct draft *draft, struct donjon_error *err);
 
@@ -46,7 +46,7 @@ bool draft_wants_range(const struct draft *draft);
 
 /* Spec to plan.  DONJON_E_REFUSED leaves draft->policy complete for printing. */
 int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
-		 const struct donjon_create_options *options, struct donjon_error *err);
+                 const struct donjon_create_options *options, struct donjon_error *err);
 
 /* A control that is weaker than it could be: shown by `state`. */
 void draft_note(struct draft *draft, const char *check, const char *text);

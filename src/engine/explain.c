@@ -28,16 +28,16 @@ static void print_policy(FILE *out, const struct policy_result *policy)
 	};
 
 	fprintf(out, "level\n  %s, by %s\n", policy_level_name(policy->in_force),
-		sources[policy->level_source]);
+	        sources[policy->level_source]);
 	if (policy->findings.n > 0)
 		fputs("refused\n", out);
 	for (size_t i = 0; i < policy->findings.n; i++) {
 		const struct policy_finding *f = &policy->findings.v[i];
 
 		fprintf(out, "  %-22s %s: %s; wanted: %s%s%s\n", f->check, or_none(f->pointer),
-			or_none(f->found), or_none(f->wanted),
-			f->override ? "; to allow: --override " : "",
-			f->override ? f->override : "");
+		        or_none(f->found), or_none(f->wanted),
+		        f->override ? "; to allow: --override " : "",
+		        f->override ? f->override : "");
 	}
 	if (policy->changes.n > 0)
 		fputs("changes\n", out);
@@ -45,7 +45,7 @@ static void print_policy(FILE *out, const struct policy_result *policy)
 		const struct policy_change *c = &policy->changes.v[i];
 
 		fprintf(out, "  %-22s %s: %s -> %s\n", c->check, or_none(c->pointer),
-			or_none(c->before), or_none(c->after));
+		        or_none(c->before), or_none(c->after));
 	}
 	if (policy->overrides.n > 0)
 		fputs("overrides\n", out);
@@ -53,7 +53,7 @@ static void print_policy(FILE *out, const struct policy_result *policy)
 		const struct policy_override *o = &policy->overrides.v[i];
 
 		fprintf(out, "  %-22s %s (%s)%s\n", o->check, or_none(o->value), or_none(o->reason),
-			o->used ? "" : ", not needed");
+		        o->used ? "" : ", not needed");
 	}
 	if (policy->notes.n > 0)
 		fputs("notes\n", out);
@@ -114,7 +114,7 @@ static void add_step(void *array, const char *side, const char *name, const char
 
 /* Other rooms render their own part. */
 static int set_rendered(struct json_value *object, const char *key, const char *text,
-			struct donjon_error *err)
+                        struct donjon_error *err)
 {
 	struct json_value *value = json_parse(text, strlen(text), JSON_MAX_BYTES, err);
 
@@ -155,8 +155,8 @@ static char *to_json(struct draft *draft, bool refused, struct donjon_error *err
 }
 
 int explain_draft(struct draft *draft, const struct donjon_runtime *runtime,
-		  const struct donjon_create_options *options, bool json, bool *refused, char **text,
-		  struct donjon_error *err)
+                  const struct donjon_create_options *options, bool json, bool *refused,
+                  char **text, struct donjon_error *err)
 {
 	/* Nothing is reserved, so the first range stands for whichever would be. */
 	if (draft_wants_range(draft))
@@ -173,8 +173,8 @@ int explain_draft(struct draft *draft, const struct donjon_runtime *runtime,
 }
 
 int donjon_container_explain(struct donjon_runtime *runtime, const char *id,
-			     const struct donjon_create_options *options, bool json, bool *refused,
-			     char **text, struct donjon_error *err)
+                             const struct donjon_create_options *options, bool json, bool *refused,
+                             char **text, struct donjon_error *err)
 {
 	const struct donjon_create_options o = draft_options(options);
 	struct draft draft = { .id = id, .userns = -1 };

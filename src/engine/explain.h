@@ -7,7 +7,7 @@
 /* Decides the loaded draft, reserving nothing, and renders it.  A refusal by the policy is not an
  * error: *refused is set, and the text says why. */
 int explain_draft(struct draft *draft, const struct donjon_runtime *runtime,
-		  const struct donjon_create_options *options, bool json, bool *refused, char **text,
-		  struct donjon_error *err);
+                  const struct donjon_create_options *options, bool json, bool *refused,
+                  char **text, struct donjon_error *err);
 
 #endif

@@ -21,8 +21,8 @@ const char *hooks_kind_name(enum oci_hook_kind kind)
 	return kinds[kind];
 }
 
-int hooks_run(const struct dj_plan *plan, enum oci_hook_kind kind, const struct store_record *record,
-	      enum store_status status, struct donjon_error *err)
+int hooks_run(const struct dj_plan *plan, enum oci_hook_kind kind,
+              const struct store_record *record, enum store_status status, struct donjon_error *err)
 {
 	const struct plan_hook *hooks = plan_items(plan, plan->hooks, struct plan_hook);
 	dj_auto_free char *state = NULL;
@@ -58,11 +58,14 @@ void hooks_poststop(const struct dj_plan *plan, const struct store_record *recor
 }
 
 int hooks_load(int state_dir, const struct store_record *record, struct dj_arena *arena,
-	       struct dj_plan **out, struct donjon_error *err)
+               struct dj_plan **out, struct donjon_error *err)
 {
 	struct oci_spec spec = { 0 };
 	const struct plan_input input = {
-		.id = record->id, .bundle = record->bundle, .rootfs = record->rootfs, .spec = &spec,
+		.id = record->id,
+		.bundle = record->bundle,
+		.rootfs = record->rootfs,
+		.spec = &spec,
 	};
 	struct policy_result unused = { 0 };
 	struct plan_block block;
@@ -73,7 +76,7 @@ int hooks_load(int state_dir, const struct store_record *record, struct dj_arena
 		return -1;
 	plan_block_init(&block, arena);
 	if (text && (oci_decode(text, size, arena, &spec, err) < 0 ||
-		     plan_hooks(&block, &input, &unused, err) < 0))
+	             plan_hooks(&block, &input, &unused, err) < 0))
 		return dj_note(err, "the configuration kept at create");
 	*out = plan_block_plan(&block);
 	return 0;

@@ -68,8 +68,8 @@ static int probe_capabilities(struct host_facts *out, struct donjon_error *err)
 		return dj_fail_os(err, -r, "read our own capabilities");
 	probe_bounding_set(out);
 	/* The kernel asks for it in the initial user namespace. */
-	out->may_set_rlimits = out->initial_userns &&
-			       (data[0].effective & CAP_TO_MASK(CAP_SYS_RESOURCE));
+	out->may_set_rlimits =
+	        out->initial_userns && (data[0].effective & CAP_TO_MASK(CAP_SYS_RESOURCE));
 	return 0;
 }
 

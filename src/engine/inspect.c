@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 enum {
-	SCAN_MAX = 512,     /* entries of a bind source looked at */
+	SCAN_MAX = 512, /* entries of a bind source looked at */
 	GROUPS_MAX = 64,
 };
 
@@ -86,13 +86,20 @@ static bool holds_control_socket(int path_fd)
 static char kind_of(mode_t mode)
 {
 	switch (mode & S_IFMT) {
-	case S_IFDIR: return 'd';
-	case S_IFREG: return 'f';
-	case S_IFSOCK: return 's';
-	case S_IFCHR: return 'c';
-	case S_IFBLK: return 'b';
-	case S_IFIFO: return 'p';
-	default: return 0;
+	case S_IFDIR:
+		return 'd';
+	case S_IFREG:
+		return 'f';
+	case S_IFSOCK:
+		return 's';
+	case S_IFCHR:
+		return 'c';
+	case S_IFBLK:
+		return 'b';
+	case S_IFIFO:
+		return 'p';
+	default:
+		return 0;
 	}
 }
 
@@ -153,8 +160,8 @@ static void look_at_sources(struct draft *draft)
 
 /* Groups whose members are as good as root on the host. */
 static const char *const privileged_groups[] = {
-	"docker", "podman", "lxd", "incus", "libvirt", "wheel", "sudo",
-	"admin",  "disk",   "kmem", "shadow", "adm",  "systemd-journal",
+	"docker", "podman", "lxd",  "incus",  "libvirt", "wheel",           "sudo",
+	"admin",  "disk",   "kmem", "shadow", "adm",     "systemd-journal",
 };
 
 static bool is_privileged_group(const char *name)
@@ -175,7 +182,7 @@ static void look_up_groups(struct draft *draft)
 	if (!file)
 		return;
 	r->privileged_gids.v =
-		dj_arena_array(&draft->arena, GROUPS_MAX, sizeof(*r->privileged_gids.v));
+	        dj_arena_array(&draft->arena, GROUPS_MAX, sizeof(*r->privileged_gids.v));
 	while (r->privileged_gids.n < GROUPS_MAX && (group = fgetgrent(file)))
 		if (is_privileged_group(group->gr_name))
 			r->privileged_gids.v[r->privileged_gids.n++] = group->gr_gid;

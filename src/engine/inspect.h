@@ -6,7 +6,7 @@
 
 /* Fills the request from the runtime's choices and the policy file. */
 int inspect_policy_request(struct draft *draft, const struct donjon_runtime *runtime,
-			   const struct donjon_create_options *options, struct donjon_error *err);
+                           const struct donjon_create_options *options, struct donjon_error *err);
 
 /* Fills its hook_flaws. */
 void inspect_hooks(struct draft *draft);

@@ -74,8 +74,8 @@ static int kill_container(struct container *c, int sig, bool all, struct donjon_
 	return sig == SIGKILL ? thaw(c, err) : 0;
 }
 
-int donjon_container_kill(struct donjon_runtime *runtime, const char *id, const char *signal, bool all,
-			  struct donjon_error *err)
+int donjon_container_kill(struct donjon_runtime *runtime, const char *id, const char *signal,
+                          bool all, struct donjon_error *err)
 {
 	struct container c = CONTAINER_EMPTY;
 	int sig = signal ? proc_signal_number(signal) : SIGTERM;

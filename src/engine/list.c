@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Calls `visit` for every container that can be read; the others are skipped with a warning (N4). */
+/* Calls `visit` for all that can be read; the others are skipped with a warning (N4). */
 static int for_each(const struct donjon_runtime *runtime, struct dj_arena *arena,
-		    void (*visit)(void *data, const struct store_record *record,
-				  enum store_status status),
-		    void *data, struct donjon_error *err)
+                    void (*visit)(void *data, const struct store_record *record,
+                                  enum store_status status),
+                    void *data, struct donjon_error *err)
 {
 	struct store store = STORE_EMPTY;
 	struct observer observer;
@@ -85,8 +85,8 @@ static void collect(void *data, const struct store_record *record, enum store_st
 	};
 }
 
-int donjon_container_list(struct donjon_runtime *runtime, struct donjon_container_info **out, size_t *n,
-			  struct donjon_error *err)
+int donjon_container_list(struct donjon_runtime *runtime, struct donjon_container_info **out,
+                          size_t *n, struct donjon_error *err)
 {
 	struct collector c = { 0 };
 	struct listing *listing;
@@ -124,7 +124,8 @@ static void add_state(void *data, const struct store_record *record, enum store_
 	json_push(data, state_value(record, status));
 }
 
-int donjon_container_list_json(struct donjon_runtime *runtime, char **json, struct donjon_error *err)
+int donjon_container_list_json(struct donjon_runtime *runtime, char **json,
+                               struct donjon_error *err)
 {
 	dj_auto_arena struct dj_arena arena = { 0 };
 	struct json_value *array = json_new_array();

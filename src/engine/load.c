@@ -17,11 +17,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Neither a FIFO nor a terminal may block or adopt us before file_read_regular() refuses it (T30). */
+/* A FIFO or a terminal must not block or adopt us before it is refused (T30). */
 enum { READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
 
 char *draft_absolute(struct draft *draft, const char *base, const char *path,
-		     struct donjon_error *err)
+                     struct donjon_error *err)
 {
 	dj_auto_free char *cwd = base ? NULL : getcwd(NULL, 0);
 	char joined[PATH_MAX], clean[PATH_MAX];
@@ -82,7 +82,7 @@ static int read_config(struct draft *draft, const char *config, struct donjon_er
 	if (fd < 0)
 		return -1;
 	return file_read_regular(fd, OCI_CONFIG_MAX, config ? config : "config.json",
-				 &draft->config, &draft->config_size, err);
+	                         &draft->config, &draft->config_size, err);
 }
 
 /* --seccomp FILE replaces what the bundle says. */
@@ -99,7 +99,7 @@ static int replace_seccomp(struct draft *draft, const char *path, struct donjon_
 		return -1;
 	*seccomp = (struct oci_seccomp){ 0 };
 	if (oci_decode_seccomp(text, size, draft->spec.process.capabilities.bounding, &draft->arena,
-			       seccomp, err) < 0)
+	                       seccomp, err) < 0)
 		return dj_note(err, "seccomp profile %s", path);
 	draft->spec.linux.set = true;
 	return 0;
@@ -119,11 +119,12 @@ int draft_check_rootfs(const struct draft *draft, struct donjon_error *err)
 	if (lstat(draft->rootfs, &st) < 0)
 		return dj_fail_os(err, errno, "root.path: rootfs %s", draft->rootfs);
 	if (!S_ISDIR(st.st_mode))
-		return dj_fail(err, DONJON_E_CONFIG, "root.path: rootfs %s must be a real directory%s",
-			       draft->rootfs, S_ISLNK(st.st_mode) ? ", not a link" : "");
-	if (is_host_root(&st))
 		return dj_fail(err, DONJON_E_CONFIG,
-			       "root.path: rootfs %s is the host's own root", draft->rootfs);
+		               "root.path: rootfs %s must be a real directory%s", draft->rootfs,
+		               S_ISLNK(st.st_mode) ? ", not a link" : "");
+	if (is_host_root(&st))
+		return dj_fail(err, DONJON_E_CONFIG, "root.path: rootfs %s is the host's own root",
+		               draft->rootfs);
 	return 0;
 }
 
@@ -152,8 +153,8 @@ static bool is_own_namespace(const char *path, const char *name)
 static void drop_own_namespaces(struct oci_spec *spec)
 {
 	static const char *const names[OCI_NS_COUNT] = {
-		[OCI_NS_USER] = "user", [OCI_NS_PID] = "pid", [OCI_NS_NETWORK] = "net",
-		[OCI_NS_MOUNT] = "mnt", [OCI_NS_IPC] = "ipc", [OCI_NS_UTS] = "uts",
+		[OCI_NS_USER] = "user",     [OCI_NS_PID] = "pid",   [OCI_NS_NETWORK] = "net",
+		[OCI_NS_MOUNT] = "mnt",     [OCI_NS_IPC] = "ipc",   [OCI_NS_UTS] = "uts",
 		[OCI_NS_CGROUP] = "cgroup", [OCI_NS_TIME] = "time",
 	};
 
@@ -181,12 +182,12 @@ static void tell_listen_fds(struct draft *draft, const struct donjon_create_opti
 	env->v[env->n++] = dj_arena_strdup(&draft->arena, "LISTEN_PID=1");
 	if (options->listen_names)
 		env->v[env->n++] =
-			dj_arena_printf(&draft->arena, "LISTEN_FDNAMES=%s", options->listen_names);
+		        dj_arena_printf(&draft->arena, "LISTEN_FDNAMES=%s", options->listen_names);
 }
 
 /* Bytes to a spec that makes sense. */
 static int decode(struct draft *draft, const struct donjon_create_options *options,
-		  struct donjon_error *err)
+                  struct donjon_error *err)
 {
 	const char *name = options->config ? options->config : "config.json";
 
@@ -201,7 +202,7 @@ static int decode(struct draft *draft, const struct donjon_create_options *optio
 }
 
 int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
-	       const struct donjon_create_options *options, struct donjon_error *err)
+               const struct donjon_create_options *options, struct donjon_error *err)
 {
 	const char *bundle = options->bundle ? options->bundle : ".";
 

@@ -20,7 +20,7 @@ static bool is_roots(const struct stat *st, const struct host_facts *host)
 
 /* Whoever may write the file decides what every container may do. */
 static int check_owner(int fd, const char *path, bool ours_is_fine, const struct host_facts *host,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	struct stat st;
 
@@ -28,11 +28,12 @@ static int check_owner(int fd, const char *path, bool ours_is_fine, const struct
 		return dj_fail_os(err, errno, "look at policy file %s", path);
 	if (!is_roots(&st, host) && !(ours_is_fine && st.st_uid == host->euid))
 		return dj_fail(err, DONJON_E_USAGE,
-			       "policy file %s belongs to uid %u: it must be root's", path, st.st_uid);
+		               "policy file %s belongs to uid %u: it must be root's", path,
+		               st.st_uid);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return dj_fail(err, DONJON_E_USAGE,
-			       "policy file %s may be written by others (mode %04o)", path,
-			       st.st_mode & 07777);
+		               "policy file %s may be written by others (mode %04o)", path,
+		               st.st_mode & 07777);
 	return 0;
 }
 
@@ -56,7 +57,7 @@ static int read_policy_file(struct draft *draft, const char *chosen, struct donj
 }
 
 int inspect_policy_request(struct draft *draft, const struct donjon_runtime *runtime,
-			   const struct donjon_create_options *options, struct donjon_error *err)
+                           const struct donjon_create_options *options, struct donjon_error *err)
 {
 	struct policy_request *r = &draft->request;
 
@@ -68,10 +69,10 @@ int inspect_policy_request(struct draft *draft, const struct donjon_runtime *run
 	r->rootfs = draft->rootfs;
 	if (runtime->n_overrides > 0)
 		r->overrides.v = dj_arena_array(&draft->arena, runtime->n_overrides,
-						sizeof(*r->overrides.v));
+		                                sizeof(*r->overrides.v));
 	for (; r->overrides.n < runtime->n_overrides; r->overrides.n++)
 		if (policy_override_parse(runtime->overrides[r->overrides.n], &draft->arena,
-					  &r->overrides.v[r->overrides.n], err) < 0)
+		                          &r->overrides.v[r->overrides.n], err) < 0)
 			return -1;
 	return read_policy_file(draft, runtime->policy_file, err);
 }

@@ -11,7 +11,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-static int start(struct creation *c, const struct donjon_create_options *o, struct donjon_error *err)
+static int start(struct creation *c, const struct donjon_create_options *o,
+                 struct donjon_error *err)
 {
 	if (launch_start(&c->launch, err) < 0 ||
 	    hooks_run(c->draft->plan, OCI_HOOK_POSTSTART, &c->record, STORE_RUNNING, err) < 0)
@@ -27,12 +28,12 @@ static void name_death(const struct creation *c, int sig)
 	if (sig != SIGSYS || c->draft->plan->filters.n == 0)
 		return;
 	(void)dj_fail(&death, DONJON_E_SYSTEM,
-		      "the container's program was ended by its seccomp filter (SIGSYS)");
+	              "the container's program was ended by its seccomp filter (SIGSYS)");
 	donjon_log_error(&death);
 }
 
 static int foreground(struct creation *c, const struct donjon_create_options *o, int *exit_code,
-		      struct donjon_error *err)
+                      struct donjon_error *err)
 {
 	struct supervise_signals signals;
 	struct supervise_request request = { .reap = !o->no_subreaper };
@@ -54,7 +55,7 @@ static int foreground(struct creation *c, const struct donjon_create_options *o,
 }
 
 static int run(struct creation *c, const struct donjon_create_options *o, int *exit_code,
-	       struct donjon_error *err)
+               struct donjon_error *err)
 {
 	if (draft_decide(c->draft, c->runtime, o, err) < 0 || creation_make(c, o, false, err) < 0)
 		return -1;
@@ -72,7 +73,7 @@ static int become_subreaper(bool wanted, int *before, struct donjon_error *err)
 }
 
 int run_creation(struct creation *c, const struct donjon_create_options *o, int *exit_code,
-		 struct donjon_error *err)
+                 struct donjon_error *err)
 {
 	bool reaps = !o->detach && !o->no_subreaper;
 	int subreaper = 1, r = become_subreaper(reaps, &subreaper, err);
@@ -89,7 +90,8 @@ int run_creation(struct creation *c, const struct donjon_create_options *o, int 
 }
 
 static int run_draft(const struct donjon_runtime *runtime, struct draft *draft,
-		     const struct donjon_create_options *o, int *exit_code, struct donjon_error *err)
+                     const struct donjon_create_options *o, int *exit_code,
+                     struct donjon_error *err)
 {
 	struct creation c;
 
@@ -101,8 +103,8 @@ static int run_draft(const struct donjon_runtime *runtime, struct draft *draft,
 }
 
 int donjon_container_run(struct donjon_runtime *runtime, const char *id,
-			 const struct donjon_create_options *options, int *exit_code,
-			 struct donjon_error *err)
+                         const struct donjon_create_options *options, int *exit_code,
+                         struct donjon_error *err)
 {
 	const struct donjon_create_options o = draft_options(options);
 	struct draft draft = { .id = id, .userns = -1 };

@@ -7,6 +7,6 @@
 /* After a creation_begin() that succeeded: decides, makes, starts; in the foreground also waits and
  * removes.  Ends the creation in any case. */
 int run_creation(struct creation *creation, const struct donjon_create_options *options,
-		 int *exit_code, struct donjon_error *err);
+                 int *exit_code, struct donjon_error *err);
 
 #endif

@@ -28,7 +28,7 @@ static int check_cgroup_manager(const char *name, struct donjon_error *err)
 		if (strcmp(name, known[i]) == 0)
 			return 0;
 	return dj_fail(err, DONJON_E_USAGE,
-		       "unknown cgroup manager \"%s\": cgroupfs, systemd or disabled", name);
+	               "unknown cgroup manager \"%s\": cgroupfs, systemd or disabled", name);
 }
 
 static char *copy_text(struct dj_arena *arena, const char *text)
@@ -37,7 +37,7 @@ static char *copy_text(struct dj_arena *arena, const char *text)
 }
 
 static int fill(struct donjon_runtime *rt, const struct donjon_runtime_options *o,
-		struct donjon_error *err)
+                struct donjon_error *err)
 {
 	const char *manager = o->cgroup_manager ? o->cgroup_manager : "cgroupfs";
 
@@ -57,7 +57,7 @@ static int fill(struct donjon_runtime *rt, const struct donjon_runtime_options *
 }
 
 int donjon_runtime_new(const struct donjon_runtime_options *options, struct donjon_runtime **out,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	struct donjon_runtime_options o;
 	struct donjon_runtime *rt = calloc(1, sizeof(*rt));
@@ -118,7 +118,7 @@ char *runtime_root(const struct donjon_runtime *runtime, struct dj_arena *arena)
 }
 
 int runtime_open_store(const struct donjon_runtime *runtime, bool create, struct store *out,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	dj_auto_arena struct dj_arena arena = { 0 };
 

@@ -2,8 +2,8 @@
 #ifndef ENGINE_RUNTIME_H
 #define ENGINE_RUNTIME_H
 
-#include "donjon/container.h"
 #include "base/arena.h"
+#include "donjon/container.h"
 #include "store/store.h"
 
 struct donjon_runtime {
@@ -18,7 +18,7 @@ struct donjon_runtime {
 
 /* The state directory.  Without `create` a missing one is DONJON_E_NOT_FOUND. */
 int runtime_open_store(const struct donjon_runtime *runtime, bool create, struct store *out,
-		       struct donjon_error *err);
+                       struct donjon_error *err);
 
 /* The path it has or would have. */
 char *runtime_root(const struct donjon_runtime *runtime, struct dj_arena *arena);

@@ -53,7 +53,8 @@ int sandbox_make_root(int state_dir, struct donjon_error *err)
 
 	if (mkdirat(state_dir, SANDBOX_ROOT_NAME, 0755) < 0)
 		return dj_fail_os(err, errno, "make the sandbox's root");
-	root = openat(state_dir, SANDBOX_ROOT_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	root = openat(state_dir, SANDBOX_ROOT_NAME,
+	              O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (root < 0)
 		return dj_fail_os(err, errno, "open the sandbox's root");
 	if (fchmod(root, 0755) < 0) /* whatever the umask is */
@@ -66,16 +67,16 @@ int sandbox_make_root(int state_dir, struct donjon_error *err)
 
 /* Like draft_load(), with a configuration of our own instead of a bundle. */
 static int load(struct draft *draft, const struct donjon_runtime *runtime,
-		const struct donjon_sandbox_options *o, struct donjon_error *err)
+                const struct donjon_sandbox_options *o, struct donjon_error *err)
 {
 	draft->die_with_parent = true;
 	draft->id = new_id(&draft->arena, err);
 	if (!draft->id)
 		return -1;
-	draft->bundle = dj_arena_printf(&draft->arena, "%s/%s", runtime_root(runtime, &draft->arena),
-					draft->id);
-	draft->rootfs = o->root ? draft_absolute(draft, NULL, o->root, err) :
-				  draft_absolute(draft, draft->bundle, SANDBOX_ROOT_NAME, err);
+	draft->bundle = dj_arena_printf(&draft->arena, "%s/%s",
+	                                runtime_root(runtime, &draft->arena), draft->id);
+	draft->rootfs = o->root ? draft_absolute(draft, NULL, o->root, err)
+	                        : draft_absolute(draft, draft->bundle, SANDBOX_ROOT_NAME, err);
 	if (!draft->rootfs || (o->root && draft_check_rootfs(draft, err) < 0) ||
 	    host_probe(&draft->host, err) < 0 || sandbox_spec(draft, o, err) < 0 ||
 	    oci_validate(&draft->spec, err) < 0)
@@ -84,7 +85,7 @@ static int load(struct draft *draft, const struct donjon_runtime *runtime,
 }
 
 static int run(const struct donjon_runtime *runtime, struct draft *draft, bool own_root,
-	       int *exit_code, struct donjon_error *err)
+               int *exit_code, struct donjon_error *err)
 {
 	struct creation c;
 
@@ -97,7 +98,7 @@ static int run(const struct donjon_runtime *runtime, struct draft *draft, bool o
 }
 
 int donjon_sandbox_run(struct donjon_runtime *runtime, const struct donjon_sandbox_options *options,
-		       int *exit_code, struct donjon_error *err)
+                       int *exit_code, struct donjon_error *err)
 {
 	struct donjon_sandbox_options o;
 	struct draft draft = { .userns = -1 };
@@ -112,8 +113,9 @@ int donjon_sandbox_run(struct donjon_runtime *runtime, const struct donjon_sandb
 	return r;
 }
 
-int donjon_sandbox_explain(struct donjon_runtime *runtime, const struct donjon_sandbox_options *options,
-			   bool json, bool *refused, char **text, struct donjon_error *err)
+int donjon_sandbox_explain(struct donjon_runtime *runtime,
+                           const struct donjon_sandbox_options *options, bool json, bool *refused,
+                           char **text, struct donjon_error *err)
 {
 	struct donjon_sandbox_options o;
 	struct draft draft = { .userns = -1 };

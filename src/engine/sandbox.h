@@ -7,7 +7,7 @@
 
 /* Fills draft->spec; draft->rootfs is where the root directory is or will be. */
 int sandbox_spec(struct draft *draft, const struct donjon_sandbox_options *options,
-		 struct donjon_error *err);
+                 struct donjon_error *err);
 
 /* Makes draft->rootfs, below the state directory, look like the host's root as far as links go: its
  * directories come as mounts of the spec. */

@@ -45,7 +45,7 @@ static size_t count(const char *const *items)
 }
 
 static void add_mount(struct draft *draft, const char *destination, const char *type,
-		      const char *source, const char *const *options)
+                      const char *source, const char *const *options)
 {
 	struct oci_spec *spec = &draft->spec;
 
@@ -64,7 +64,8 @@ static void add_filesystems(struct draft *draft)
 	} filesystems[] = {
 		{ "/proc", "proc", { "nosuid", "nodev", "noexec" } },
 		{ "/dev", "tmpfs", { "nosuid", "noexec", "mode=755", "size=64k" } },
-		{ "/dev/pts", "devpts",
+		{ "/dev/pts",
+		  "devpts",
 		  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620" } },
 		{ "/dev/shm", "tmpfs", { "nosuid", "nodev", "noexec", "mode=1777", "size=64m" } },
 		{ "/tmp", "tmpfs", { "nosuid", "nodev", "noexec", "mode=1777", "size=64m" } },
@@ -72,7 +73,7 @@ static void add_filesystems(struct draft *draft)
 
 	for (size_t i = 0; i < DJ_COUNT(filesystems); i++)
 		add_mount(draft, filesystems[i].destination, filesystems[i].type,
-			  filesystems[i].type, filesystems[i].options);
+		          filesystems[i].type, filesystems[i].options);
 }
 
 static bool is_directory(const char *path)
@@ -93,25 +94,27 @@ static void add_host_programs(struct draft *draft)
 	for (size_t i = 0; i < DJ_COUNT(directories); i++)
 		if (is_directory(directories[i]))
 			add_mount(draft, directories[i], "bind", directories[i],
-				  OPTIONS("rbind", "rro", "rnosuid", "rnodev"));
+			          OPTIONS("rbind", "rro", "rnosuid", "rnodev"));
 }
 
 /* What a program needs of /etc to find its libraries, names and certificates; nothing secret. */
 static void add_host_settings(struct draft *draft)
 {
 	static const char *const pieces[] = {
-		"/etc/alternatives",  "/etc/group",       "/etc/host.conf",  "/etc/hosts",
-		"/etc/ld.so.cache",   "/etc/ld.so.conf",  "/etc/ld.so.conf.d", "/etc/localtime",
-		"/etc/mime.types",    "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd",
-		"/etc/pki/ca-trust",  "/etc/pki/tls/certs", "/etc/protocols", "/etc/resolv.conf",
-		"/etc/services",      "/etc/ssl/certs",   "/etc/ssl/openssl.cnf",
+		"/etc/alternatives",    "/etc/group",         "/etc/host.conf",
+		"/etc/hosts",           "/etc/ld.so.cache",   "/etc/ld.so.conf",
+		"/etc/ld.so.conf.d",    "/etc/localtime",     "/etc/mime.types",
+		"/etc/nsswitch.conf",   "/etc/os-release",    "/etc/passwd",
+		"/etc/pki/ca-trust",    "/etc/pki/tls/certs", "/etc/protocols",
+		"/etc/resolv.conf",     "/etc/services",      "/etc/ssl/certs",
+		"/etc/ssl/openssl.cnf",
 	};
 	struct stat st;
 
 	for (size_t i = 0; i < DJ_COUNT(pieces); i++)
 		if (stat(pieces[i], &st) == 0)
 			add_mount(draft, pieces[i], "bind", pieces[i],
-				  OPTIONS("rbind", "rro", "rnosuid", "rnodev", "rnoexec"));
+			          OPTIONS("rbind", "rro", "rnosuid", "rnodev", "rnoexec"));
 }
 
 /* "SRC:DST[:rw]" */
@@ -130,21 +133,21 @@ static int add_bind(struct draft *draft, const char *text, struct donjon_error *
 	if (!source[0] || !destination || destination[0] != '/' ||
 	    (mode && !writable && strcmp(mode, "ro") != 0))
 		return dj_fail(err, DONJON_E_USAGE, "bind \"%s\": want SRC:DST[:rw], DST absolute",
-			       text);
+		               text);
 	absolute = draft_absolute(draft, NULL, source, err);
 	if (!absolute)
 		return -1;
 	add_mount(draft, destination, "bind", absolute,
-		  writable ? OPTIONS("rbind", "rw", "rnosuid", "rnodev") :
-			     OPTIONS("rbind", "rro", "rnosuid", "rnodev"));
+	          writable ? OPTIONS("rbind", "rw", "rnosuid", "rnodev")
+	                   : OPTIONS("rbind", "rro", "rnosuid", "rnodev"));
 	return 0;
 }
 
 static int add_mounts(struct draft *draft, const struct donjon_sandbox_options *o,
-		      struct donjon_error *err)
+                      struct donjon_error *err)
 {
 	draft->spec.mounts.v = dj_arena_array(&draft->arena, OWN_MOUNTS_MAX + o->n_binds,
-					      sizeof(*draft->spec.mounts.v));
+	                                      sizeof(*draft->spec.mounts.v));
 	if (!o->root) {
 		add_host_programs(draft);
 		add_host_settings(draft);
@@ -160,7 +163,7 @@ static int add_mounts(struct draft *draft, const struct donjon_sandbox_options *
 /* ---- process ---- */
 
 static int fill_environment(struct draft *draft, const struct donjon_sandbox_options *o,
-			    struct donjon_error *err)
+                            struct donjon_error *err)
 {
 	static const char *const minimal[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -174,21 +177,23 @@ static int fill_environment(struct draft *draft, const struct donjon_sandbox_opt
 		env->v[env->n++] = copy(draft, minimal[i]);
 	for (size_t i = 0; i < o->n_env; i++) {
 		if (!strchr(o->env[i], '=') || o->env[i][0] == '=')
-			return dj_fail(err, DONJON_E_USAGE, "environment \"%s\": want K=V", o->env[i]);
+			return dj_fail(err, DONJON_E_USAGE, "environment \"%s\": want K=V",
+			               o->env[i]);
 		env->v[env->n++] = copy(draft, o->env[i]);
 	}
 	return 0;
 }
 
 static int fill_process(struct draft *draft, const struct donjon_sandbox_options *o, uint32_t id,
-			struct donjon_error *err)
+                        struct donjon_error *err)
 {
 	struct oci_process *process = &draft->spec.process;
 
 	if (!o->argv || !o->argv[0])
 		return dj_fail(err, DONJON_E_USAGE, "sandbox: no command given");
 	if (o->chdir && o->chdir[0] != '/')
-		return dj_fail(err, DONJON_E_USAGE, "sandbox: directory \"%s\" is not absolute", o->chdir);
+		return dj_fail(err, DONJON_E_USAGE, "sandbox: directory \"%s\" is not absolute",
+		               o->chdir);
 	process->set = true;
 	process->args = strings(draft, o->argv, count(o->argv));
 	process->cwd = copy(draft, o->chdir ? o->chdir : "/");
@@ -209,14 +214,15 @@ static struct oci_id_maps single_id(struct draft *draft, uint32_t inside, uint32
 	return (struct oci_id_maps){ .v = map, .n = 1 };
 }
 
-/* Who is not root of the host can map one id: its own.  For root the policy makes the user namespace,
- * with a range of its own and id-mapped mounts. */
+/* Who is not root of the host can map one id: its own.  For root the policy makes the user
+ * namespace, with a range of its own and id-mapped mounts. */
 static bool maps_only_itself(const struct draft *draft)
 {
 	return draft->host.euid != 0 || !draft->host.initial_userns;
 }
 
-static void fill_namespaces(struct draft *draft, const struct donjon_sandbox_options *o, uint32_t id)
+static void fill_namespaces(struct draft *draft, const struct donjon_sandbox_options *o,
+                            uint32_t id)
 {
 	static const enum oci_ns always[] = {
 		OCI_NS_PID, OCI_NS_MOUNT, OCI_NS_IPC, OCI_NS_UTS, OCI_NS_CGROUP,
@@ -235,7 +241,7 @@ static void fill_namespaces(struct draft *draft, const struct donjon_sandbox_opt
 }
 
 static int fill_limits(struct draft *draft, const struct donjon_sandbox_options *o,
-		       struct donjon_error *err)
+                       struct donjon_error *err)
 {
 	struct oci_resources *resources = &draft->spec.linux.resources;
 
@@ -253,7 +259,7 @@ static int fill_limits(struct draft *draft, const struct donjon_sandbox_options 
 }
 
 int sandbox_spec(struct draft *draft, const struct donjon_sandbox_options *o,
-		 struct donjon_error *err)
+                 struct donjon_error *err)
 {
 	uint32_t id = draft->host.euid != 0 ? draft->host.euid : SANDBOX_ID;
 

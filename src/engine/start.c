@@ -17,7 +17,8 @@ static int check_status(enum store_status status, struct donjon_error *err)
 	case STORE_STOPPED:
 		return dj_fail(err, DONJON_E_STATUS, "cannot start a container that has stopped");
 	case STORE_CREATING:
-		return dj_fail(err, DONJON_E_STATUS, "cannot start a container that is being created");
+		return dj_fail(err, DONJON_E_STATUS,
+		               "cannot start a container that is being created");
 	default:
 		return dj_fail(err, DONJON_E_STATUS, "cannot start an already running container");
 	}
@@ -28,7 +29,10 @@ static void destroy_failed(struct container *c, int pidfd, const struct dj_plan 
 {
 	struct donjon_error why = { 0 };
 	struct remains remains = {
-		.store = &c->store, .dir = c->dir, .record = &c->record, .hooks = hooks,
+		.store = &c->store,
+		.dir = c->dir,
+		.record = &c->record,
+		.hooks = hooks,
 	};
 
 	remains.host = observer_host(&c->observer, &why);

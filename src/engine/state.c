@@ -41,7 +41,7 @@ static struct json_value *annotations_json(const struct store_record *record)
 
 	for (size_t i = 0; i < record->n_annotations; i++)
 		json_set(object, record->annotations[i].key,
-			 json_new_string(record->annotations[i].value));
+		         json_new_string(record->annotations[i].value));
 	return object;
 }
 
@@ -73,7 +73,7 @@ char *state_text(const struct store_record *record, enum store_status status)
 
 /* What the policy did, where it is recorded. */
 static int add_hardening(const struct container *c, struct json_value *state,
-			 struct donjon_error *err)
+                         struct donjon_error *err)
 {
 	dj_auto_free char *text = NULL;
 	struct json_value *hardening;
@@ -106,7 +106,7 @@ static int show(struct container *c, char **json, struct donjon_error *err)
 }
 
 int donjon_container_state(struct donjon_runtime *runtime, const char *id, char **json,
-			   struct donjon_error *err)
+                           struct donjon_error *err)
 {
 	struct container c = CONTAINER_EMPTY;
 	int r = container_open(runtime, id, &c, err);

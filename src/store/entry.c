@@ -25,7 +25,7 @@ int store_check_id(const char *id, struct donjon_error *err)
 {
 	size_t len = strlen(id);
 
-	/* First character: neither an option ("-x") nor hidden or special (".", "..", ".ranges"). */
+	/* First character: no option ("-x"), nothing hidden or special (".", ".ranges"). */
 	if (len > 0 && len <= NAME_MAX && strspn(id, ALNUM "_") > 0 &&
 	    strspn(id, ALNUM "_+.-") == len)
 		return 0;
@@ -56,7 +56,9 @@ int store_is_entry(const struct store *store, const char *id, int dir_fd, struct
 	struct stat named, held;
 
 	if (fstatat(store->root_fd, id, &named, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : dj_fail_os(err, errno, "look at state of container %s", id);
+		return errno == ENOENT
+		               ? 0
+		               : dj_fail_os(err, errno, "look at state of container %s", id);
 	if (fstat(dir_fd, &held) < 0)
 		return dj_fail_os(err, errno, "look at state of container %s", id);
 	return named.st_dev == held.st_dev && named.st_ino == held.st_ino;
@@ -72,7 +74,7 @@ int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 	if (mkdirat(store->root_fd, id, 0700) < 0) {
 		if (errno == EEXIST)
 			return dj_fail(err, DONJON_E_EXISTS,
-				       "container with given ID already exists");
+			               "container with given ID already exists");
 		return dj_fail_os(err, errno, "make state directory of container %s", id);
 	}
 	fd = open_entry(store, id);
@@ -88,7 +90,7 @@ int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 	ours = store_is_entry(store, id, fd, err);
 	if (ours == 0)
 		return dj_fail(err, DONJON_E_STATUS,
-			       "container %s was deleted while it was being created", id);
+		               "container %s was deleted while it was being created", id);
 	return ours < 0 ? -1 : dj_take_fd(&fd);
 }
 
@@ -103,7 +105,7 @@ int store_lock(int dir_fd, unsigned timeout_ms, struct donjon_error *err)
 			return dj_fail_os(err, errno, "lock the container");
 		if (waited >= timeout_ms)
 			return dj_fail(err, DONJON_E_STATUS,
-				       "another operation on this container is in progress");
+			               "another operation on this container is in progress");
 		(void)nanosleep(&pause, NULL); /* woken early is fine: it only polls */
 	}
 }

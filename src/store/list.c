@@ -40,7 +40,7 @@ static void append(struct names *names, struct dj_arena *arena, const char *name
 }
 
 int store_list(struct store *store, struct dj_arena *arena, char ***ids, size_t *n,
-	       struct donjon_error *err)
+               struct donjon_error *err)
 {
 	int copy = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);

@@ -96,8 +96,8 @@ static int open_ranges(const struct store *store, struct donjon_error *err)
 }
 
 /* A holder whose directory is gone died before it could give the slot back (T71).  The directory is
- * made before the slot is taken and removed after it is released, so this cannot hit a live one; the
- * lock keeps two of us from reclaiming the same slot twice. */
+ * made before the slot is taken and removed after it is released, so this cannot hit a live one;
+ * the lock keeps two of us from reclaiming the same slot twice. */
 static bool reclaim(const struct store *store, int ranges_fd, const char *slot)
 {
 	char holder[NAME_MAX + 1];
@@ -110,7 +110,7 @@ static bool reclaim(const struct store *store, int ranges_fd, const char *slot)
 	if (len > 0) {
 		holder[len] = '\0';
 		reclaimed = faccessat(store->root_fd, holder, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-			    errno == ENOENT && unlinkat(ranges_fd, slot, 0) == 0;
+		            errno == ENOENT && unlinkat(ranges_fd, slot, 0) == 0;
 	}
 	(void)flock(ranges_fd, LOCK_UN); /* closing would do it, too */
 	return reclaimed;
@@ -118,7 +118,7 @@ static bool reclaim(const struct store *store, int ranges_fd, const char *slot)
 
 /* 1: taken by us, 0: somebody else's, -1: error. */
 static int take_slot(const struct store *store, int ranges_fd, const char *id, uint32_t range,
-		     struct donjon_error *err)
+                     struct donjon_error *err)
 {
 	struct slot_name slot = name_of(range);
 
@@ -130,7 +130,8 @@ static int take_slot(const struct store *store, int ranges_fd, const char *id, u
 	return errno == EEXIST ? 0 : dj_fail_os(err, errno, "reserve id range %s", slot.text);
 }
 
-int store_reserve_range(struct store *store, const char *id, uint32_t *out, struct donjon_error *err)
+int store_reserve_range(struct store *store, const char *id, uint32_t *out,
+                        struct donjon_error *err)
 {
 	dj_auto_free char *subuid = NULL;
 	dj_auto_free char *subgid = NULL;
@@ -154,7 +155,7 @@ int store_reserve_range(struct store *store, const char *id, uint32_t *out, stru
 		}
 	}
 	return dj_fail(err, DONJON_E_SYSTEM, "all %d id ranges of %s are in use", SLOT_COUNT,
-		       store->root);
+	               store->root);
 }
 
 void store_release_range(struct store *store, const char *id, uint32_t range)

@@ -63,12 +63,12 @@ static int check_root(int fd, const char *path, struct donjon_error *err)
 		return dj_fail(err, DONJON_E_USAGE, "the state directory must not be /");
 	if (st.st_uid != geteuid())
 		return dj_fail(err, DONJON_E_USAGE,
-			       "state directory %s belongs to uid %u, not to uid %u", path, st.st_uid,
-			       geteuid());
+		               "state directory %s belongs to uid %u, not to uid %u", path,
+		               st.st_uid, geteuid());
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return dj_fail(err, DONJON_E_USAGE,
-			       "state directory %s may be written by others (mode %04o)", path,
-			       st.st_mode & 07777);
+		               "state directory %s may be written by others (mode %04o)", path,
+		               st.st_mode & 07777);
 	return 0;
 }
 

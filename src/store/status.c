@@ -39,7 +39,10 @@ struct field {
 	size_t offset;
 };
 
-#define FIELD(key, kind, member) { key, kind, offsetof(struct store_record, member) }
+#define FIELD(key, kind, member)                                                                   \
+	{                                                                                          \
+		key, kind, offsetof(struct store_record, member)                                   \
+	}
 static const struct field fields[] = {
 	FIELD("id", STRING, id),
 	FIELD("ociVersion", STRING, oci_version),
@@ -59,7 +62,8 @@ static const struct field fields[] = {
 	FIELD("idRange", UINT32, id_range),
 };
 
-static struct json_value *field_to_json(const struct field *field, const struct store_record *record)
+static struct json_value *field_to_json(const struct field *field,
+                                        const struct store_record *record)
 {
 	const void *at = (const char *)record + field->offset;
 
@@ -79,7 +83,7 @@ static struct json_value *field_to_json(const struct field *field, const struct 
 }
 
 static bool field_from_json(const struct field *field, const struct json_value *value,
-			    struct dj_arena *arena, struct store_record *record)
+                            struct dj_arena *arena, struct store_record *record)
 {
 	void *at = (char *)record + field->offset;
 	uint64_t number = 0;
@@ -122,7 +126,7 @@ int store_write(int dir_fd, const struct store_record *record, struct donjon_err
 		json_set(root, fields[i].key, field_to_json(&fields[i], record));
 	for (size_t i = 0; i < record->n_annotations; i++)
 		json_set(annotations, record->annotations[i].key,
-			 json_new_string(record->annotations[i].value));
+		         json_new_string(record->annotations[i].value));
 	json_set(root, "annotations", annotations);
 	text = json_print(root, false);
 	json_free(root);
@@ -130,7 +134,7 @@ int store_write(int dir_fd, const struct store_record *record, struct donjon_err
 }
 
 static int read_annotations(const struct json_value *value, struct dj_arena *arena,
-			    struct store_record *out, struct donjon_error *err)
+                            struct store_record *out, struct donjon_error *err)
 {
 	const struct json_value *item;
 	const char *key;
@@ -153,7 +157,7 @@ static int read_annotations(const struct json_value *value, struct dj_arena *are
 }
 
 static int decode(const struct json_value *root, struct dj_arena *arena, struct store_record *out,
-		  struct donjon_error *err)
+                  struct donjon_error *err)
 {
 	const struct json_value *version;
 	int64_t number;
@@ -166,16 +170,16 @@ static int decode(const struct json_value *root, struct dj_arena *arena, struct 
 	for (size_t i = 0; i < DJ_COUNT(fields); i++)
 		if (!field_from_json(&fields[i], json_get(root, fields[i].key), arena, out))
 			return dj_fail(err, DONJON_E_CONFIG, "%s: missing or of the wrong type",
-				       fields[i].key);
+			               fields[i].key);
 	return read_annotations(json_get(root, "annotations"), arena, out, err);
 }
 
 /* Ours, a regular file, no link: whoever could plant one could make us signal a process (T66). */
 static int read_own_file(int dir_fd, const char *name, size_t max, char **text, size_t *size,
-			 struct donjon_error *err)
+                         struct donjon_error *err)
 {
 	dj_auto_close int fd =
-		openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
@@ -189,7 +193,8 @@ static int read_own_file(int dir_fd, const char *name, size_t max, char **text, 
 	return file_read_regular(fd, max, name, text, size, err);
 }
 
-int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out, struct donjon_error *err)
+int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out,
+               struct donjon_error *err)
 {
 	struct store_record record = { 0 };
 	dj_auto_free char *text = NULL;
@@ -211,13 +216,13 @@ int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out, str
 }
 
 int store_save(int dir_fd, enum store_document which, const char *text, size_t size,
-	       struct donjon_error *err)
+               struct donjon_error *err)
 {
 	return file_replace(dir_fd, document_files[which], 0600, text, size, err);
 }
 
 int store_load(int dir_fd, enum store_document which, char **text, size_t *size,
-	       struct donjon_error *err)
+               struct donjon_error *err)
 {
 	*text = NULL;
 	if (read_own_file(dir_fd, document_files[which], STATE_MAX_BYTES, text, size, err) == 0)

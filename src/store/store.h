@@ -39,8 +39,9 @@ struct store_record {
 	uint64_t start_time;
 	char *cgroup_path, *cgroup_manager; /* path "" when without */
 	bool private_pid_ns;
-	bool poststart_hooks, poststop_hooks; /* there are some: spares start and delete config.json */
-	uint32_t id_range; /* reserved slot, 0: none */
+	bool poststart_hooks,
+	        poststop_hooks; /* there are some: spares start and delete config.json */
+	uint32_t id_range;      /* reserved slot, 0: none */
 	struct store_pair *annotations;
 	size_t n_annotations;
 };
@@ -49,7 +50,10 @@ struct store {
 	int root_fd;
 	char *root; /* absolute path */
 };
-#define STORE_EMPTY { .root_fd = -1 }
+#define STORE_EMPTY                                                                                \
+	{                                                                                          \
+		.root_fd = -1                                                                      \
+	}
 
 /* Opens (and for `create`, makes: 0700, parents too) the root directory.  Refuses a link, a
  * directory that others may write and one that belongs to somebody else (T65).  Without `create` a
@@ -79,15 +83,16 @@ int store_lock(int dir_fd, unsigned timeout_ms, struct donjon_error *err);
 #define STORE_STATE_FILE "state.json"
 int store_write(int dir_fd, const struct store_record *record, struct donjon_error *err);
 /* DONJON_E_NOT_FOUND if there is no state file (half-made), DONJON_E_CONFIG if it is damaged. */
-int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out, struct donjon_error *err);
+int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out,
+               struct donjon_error *err);
 
 /* Documents kept beside the state as they are. */
 enum store_document { STORE_CONFIG, STORE_HARDENING };
 int store_save(int dir_fd, enum store_document which, const char *text, size_t size,
-	       struct donjon_error *err);
+               struct donjon_error *err);
 /* *text is malloc'ed; NULL if the document was never saved. */
 int store_load(int dir_fd, enum store_document which, char **text, size_t *size,
-	       struct donjon_error *err);
+               struct donjon_error *err);
 
 /* The socket a created container waits at (launch_start_gate() connects to it). */
 int store_gate_listen(int dir_fd, struct donjon_error *err);
@@ -98,14 +103,15 @@ void store_gate_remove(int dir_fd);
 
 /* Names of all containers, sorted, in the arena. */
 int store_list(struct store *store, struct dj_arena *arena, char ***ids, size_t *n,
-	       struct donjon_error *err);
+               struct donjon_error *err);
 
-/* Id ranges (decision 19): 65,536 ids from a pool no person's sub-ids overlap.  The search starts at
- * a slot made from the id, so its cost does not grow with the number of containers. */
+/* Id ranges (decision 19): 65,536 ids from a pool no person's sub-ids overlap.  The search starts
+ * at a slot made from the id, so its cost does not grow with the number of containers. */
 #define STORE_RANGE_FIRST 0x70000000u
-#define STORE_RANGE_LAST 0x7fff0000u
-#define STORE_RANGE_SIZE 0x10000u
-int store_reserve_range(struct store *store, const char *id, uint32_t *out, struct donjon_error *err);
+#define STORE_RANGE_LAST  0x7fff0000u
+#define STORE_RANGE_SIZE  0x10000u
+int store_reserve_range(struct store *store, const char *id, uint32_t *out,
+                        struct donjon_error *err);
 /* Nothing happens unless `id` holds it. */
 void store_release_range(struct store *store, const char *id, uint32_t range);
 

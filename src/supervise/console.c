@@ -42,7 +42,8 @@ void console_begin(struct console *console, int master)
 void console_end(struct console *console)
 {
 	if (console->raw)
-		(void)tcsetattr(STDIN_FILENO, TCSANOW, &console->saved); /* the terminal may be gone */
+		(void)tcsetattr(STDIN_FILENO, TCSANOW,
+		                &console->saved); /* the terminal may be gone */
 	console->raw = false;
 }
 

@@ -25,7 +25,8 @@ struct console {
 	struct console_half half[CONSOLE_HALVES];
 };
 
-/* Puts the caller's terminal, if it is one, into raw mode.  Undo with console_end() on every way out. */
+/* Puts the caller's terminal, if it is one, into raw mode.  Undo with console_end() on every way
+ * out. */
 void console_begin(struct console *console, int master);
 void console_end(struct console *console);
 

@@ -20,7 +20,7 @@ int supervise_signals_block(struct supervise_signals *out, struct donjon_error *
 void supervise_signals_restore(struct supervise_signals *signals);
 
 struct supervise_request {
-	pid_t pid;   /* a child of ours */
+	pid_t pid; /* a child of ours */
 	int pidfd;
 	int console; /* master of the container's terminal, or -1 */
 	bool reap;   /* we are the subreaper of what the container leaves behind */
@@ -29,6 +29,6 @@ struct supervise_request {
 /* Returns when the process has ended and is reaped.  *exit_code: its status, or 128 + signal (C3);
  * *signal: what ended it, 0 if it ended itself. */
 int supervise_wait(const struct supervise_request *request, const struct supervise_signals *signals,
-		   int *exit_code, int *signal, struct donjon_error *err);
+                   int *exit_code, int *signal, struct donjon_error *err);
 
 #endif

@@ -107,7 +107,7 @@ static int take_status(int pidfd, int *exit_code, int *signal, struct donjon_err
 }
 
 int supervise_wait(const struct supervise_request *request, const struct supervise_signals *signals,
-		   int *exit_code, int *signal, struct donjon_error *err)
+                   int *exit_code, int *signal, struct donjon_error *err)
 {
 	struct console console;
 	struct foreground f = { .request = request };

@@ -578,9 +578,10 @@ def test_t41_the_pid_namespace_of_a_dead_init(cells, fail, work):
         config = b.spec()
         b.namespace(config, "pid", target)
         cell = cells(config)
-        fail(cell.create(), ("linux.namespaces", "pid"), cell=cell)
+        result = cell.create()
     finally:
         linux.umount(target)
+    fail(result, ("linux.namespaces", "pid"), cell=cell)
 
 
 # T43: sysctls

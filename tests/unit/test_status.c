@@ -53,7 +53,8 @@ static void tells_the_status(void **state)
 		{ "another boot, creating", .no_pid = true, .creating = true, .other_boot = true,
 		  .want = STORE_STOPPED },
 		{ "pid reused", .other_start = true, .want = STORE_STOPPED },
-		{ "pid reused, gate left", .other_start = true, .gate = true, .want = STORE_STOPPED },
+		{ "pid reused, gate left", .other_start = true, .gate = true,
+		  .want = STORE_STOPPED },
 		{ "creator and stage died", .creating = true, .other_start = true,
 		  .want = STORE_STOPPED },
 	};

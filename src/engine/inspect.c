@@ -1,7 +1,6 @@
 #include "engine/inspect.h"
 
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "wrap/lsm.h"
 
 #include <dirent.h>
@@ -18,54 +17,8 @@ enum {
 	GROUPS_MAX = 64,
 };
 
-/* Sockets through which an engine, an orchestrator or the host's init takes orders. */
-static const char *const control_sockets[] = {
-	"/run/docker.sock",
-	"/run/containerd/containerd.sock",
-	"/run/docker/containerd/containerd.sock",
-	"/run/k3s/containerd/containerd.sock",
-	"/run/crio/crio.sock",
-	"/run/podman/podman.sock",
-	"/run/buildkit/buildkitd.sock",
-	"/run/cri-dockerd.sock",
-	"/run/dockershim.sock",
-	"/run/systemd/private",
-	"/run/dbus/system_bus_socket",
-	"/var/lib/kubelet/device-plugins/kubelet.sock",
-	"/var/lib/kubelet/pod-resources/kubelet.sock",
-};
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-static bool is_control_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < DJ_COUNT(control_sockets); i++)
-		if (strcmp(name, base_name(control_sockets[i])) == 0)
-			return true;
-	return strncmp(name, "cri", 3) == 0 && len > 5 && strcmp(name + len - 5, ".sock") == 0;
-}
-
-/* A directory above one of them hands it over as well. */
-static bool is_above_control_socket(const char *dir)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < DJ_COUNT(control_sockets); i++)
-		if (path_has_prefix(control_sockets[i], dir) &&
-		    lstat(control_sockets[i], &st) == 0 && S_ISSOCK(st.st_mode))
-			return true;
-	return false;
-}
-
-/* The directory itself, so that one kept in an unusual place is seen; bounded, since a volume may
- * hold a million files. */
+/* The usual places are known by name; this sees one that is kept elsewhere.  Bounded, since a
+ * volume may hold a million files. */
 static bool holds_control_socket(int path_fd)
 {
 	int fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,7 +31,7 @@ static bool holds_control_socket(int path_fd)
 		return false;
 	}
 	for (unsigned seen = 0; !found && seen < SCAN_MAX && (entry = readdir(dir)); seen++)
-		found = entry->d_type == DT_SOCK && is_control_name(entry->d_name);
+		found = entry->d_type == DT_SOCK && policy_is_control_socket(entry->d_name);
 	(void)closedir(dir); /* read only: nothing can be lost */
 	return found;
 }
@@ -118,10 +71,7 @@ static void look_at(struct draft *draft, const char *source, struct policy_bind_
 	out->world_readable = st.st_mode & S_IROTH;
 	if (strcmp(real, source) != 0)
 		out->resolved = dj_arena_strdup(&draft->arena, real);
-	if (out->kind == 's')
-		out->control_socket = is_control_name(base_name(real));
-	else if (out->kind == 'd')
-		out->control_socket = is_above_control_socket(real) || holds_control_socket(fd);
+	out->control_socket = out->kind == 'd' && holds_control_socket(fd);
 }
 
 static bool is_bind(const struct oci_mount *mount)

@@ -131,8 +131,13 @@ int set_exec_label(struct inside *s, uint32_t row, struct donjon_error *err)
 
 		if (n < 0 || (size_t)n >= sizeof(text))
 			return dj_fail(err, DONJON_E_CONFIG, "process.apparmorProfile: too long");
-		if (write_label(s->proc, apparmor, text, err) < 0)
-			return dj_note(err, "process.apparmorProfile");
+		if (write_label(s->proc, apparmor, text, err) < 0) {
+			if (err->os != ENOENT)
+				return dj_note(err, "process.apparmorProfile");
+			dj_error_clear(err);
+			return dj_fail(err, DONJON_E_CONFIG, "process.apparmorProfile: %s is not loaded",
+				       plan_text(s->plan, s->plan->apparmor));
+		}
 	}
 	if (s->plan->selinux && write_label(s->proc, selinux, plan_text(s->plan, s->plan->selinux), err) < 0)
 		return dj_note(err, "process.selinuxLabel");

@@ -159,9 +159,10 @@ static void add_data(struct draft *d, char *option)
 	d->data.v[d->data.n++] = option;
 }
 
+/* Not mqueue: its superblock came with the IPC namespace, and a label on it is EINVAL. */
 static bool takes_label(const struct draft *d)
 {
-	return is_type(d, "tmpfs") || is_type(d, "mqueue") || is_type(d, "devpts") || is_type(d, "ramfs");
+	return is_type(d, "tmpfs") || is_type(d, "devpts") || is_type(d, "ramfs");
 }
 
 /* The host id the stage has while it mounts: root's, or the first mapped one's. */

@@ -162,8 +162,8 @@ int store_remove(struct store *store, const char *id, int dir_fd, struct donjon_
 		return r;
 	/* The state last: until then a removal that was interrupted can be repeated. */
 	r = empty_directory(dir_fd, STORE_STATE_FILE, DEPTH_MAX);
-	if (r == 0 && unlinkat(dir_fd, STORE_STATE_FILE, 0) < 0 && errno != ENOENT)
-		r = -errno;
+	if (r == 0)
+		r = remove_child(dir_fd, STORE_STATE_FILE, DEPTH_MAX); /* damaged, it may be anything */
 	if (r == 0 && unlinkat(store->root_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
 	return r < 0 ? dj_fail_os(err, -r, "remove state of container %s", id) : 0;

@@ -10,7 +10,7 @@ import types
 import pytest
 
 from harness import bundle as bundles
-from harness import faults, linux, oracles
+from harness import linux, oracles
 from harness import runtime as processes
 from harness.runtime import Cell, Runtime, fresh_id, until
 
@@ -86,7 +86,7 @@ def session_dir():
     for pid in linux.descendants():
         os.kill(pid, signal.SIGKILL)
     _reap_zombies()
-    faults.remove_cgroups(TAG)
+    oracles.remove_cgroups(TAG)
     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -158,7 +158,8 @@ def host(canary, state_root):
         try:
             until(lambda: not host.differences(), 2.0, lambda: "the host changed: " + "; ".join(host.differences()))
         finally:
-            oracles.restore(host.before)
+            oracles.restore(host.before, TAG)
+            _reap_zombies()
 
 
 def _reap_zombies():

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harness import bundle as b
-from harness import faults, linux
+from harness import faults, linux, oracles
 from harness.runtime import until
 
 # T65: who may see the state
@@ -126,7 +126,7 @@ def test_t66_damaged_state(cells, rt, state_root, damage):
     assert not (state_root / cell.id).exists()
     # It waits at its gate, which knows it without any record.  Where its cgroup was, only the record knew.
     assert not os.path.exists(f"/proc/{pid}") or "(Z)" in linux.describe(pid)
-    faults.remove_cgroups(cell.id)
+    oracles.remove_cgroups(cell.id)
 
 
 def test_t66_a_link_in_place_of_the_state(cells, rt, state_root, canary, host):
@@ -156,7 +156,7 @@ def test_t66_another_boot(cells, rt, state_root):
     assert cell.delete("--force").ok
     if "(Z)" not in linux.describe(pid) and os.path.exists(f"/proc/{pid}"):
         os.kill(pid, signal.SIGKILL)
-        faults.remove_cgroups(cell.id)
+        oracles.remove_cgroups(cell.id)
 
 
 def test_a_half_made_state_directory(cells, rt, state_root):

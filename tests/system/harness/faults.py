@@ -71,17 +71,6 @@ def _holds_less(report, cell):
     return all(int(report["status"][key], 16) & ~bits == 0 for key, bits in wanted.items())
 
 
-def remove_cgroups(name):
-    """Of a container whose record was destroyed on purpose."""
-    for path in sorted(oracles.cgroups(name), reverse=True):
-        for _ in range(100):
-            try:
-                os.rmdir(path)
-                break
-            except OSError:
-                threading.Event().wait(0.01)
-
-
 class Campaign:
     """Runs fault points against one runtime, two at a time."""
 
@@ -262,5 +251,5 @@ class _Scratch:
         for pid in linux.descendants():  # what hung and lost its tracer
             if self.cell.id in linux.describe(pid):
                 os.kill(pid, signal.SIGKILL)
-        remove_cgroups(self.cell.id)
+        oracles.remove_cgroups(self.cell.id)
         shutil.rmtree(self.directory, ignore_errors=True)

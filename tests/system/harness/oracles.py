@@ -6,7 +6,9 @@ Each is a plain function or object here; conftest.py offers them as fixtures.
 import hashlib
 import os
 import re
+import signal
 import stat
+import time
 
 from . import linux
 
@@ -101,9 +103,14 @@ def _devices():
     return found
 
 
-def restore(was):
-    """What a failed test did to the host must not stay: crun 1.8 gives /dev/null to the container's
-    root, for one."""
+def restore(was, mine):
+    """What a failed test did to the host must not stay, nor fail the next one: crun 1.8 gives /dev/null
+    to the container's root, for one."""
+    for pid in linux.descendants() - was["processes"]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
     for path, entry in was["devices"].items():
         if entry is not None and _devices()[path] != entry:
             os.chmod(path, stat.S_IMODE(entry[0]))
@@ -112,6 +119,20 @@ def restore(was):
         if isinstance(value, bytes) and _read(path) != value:
             with open(path, "wb") as file:
                 file.write(value)
+    remove_cgroups(mine, keep=was["cgroups"])
+
+
+def remove_cgroups(name, keep=frozenset()):
+    """Of containers whose record was destroyed on purpose, or lost by a failure."""
+    for path in sorted(cgroups(name) - keep, reverse=True):
+        for _ in range(100):
+            try:
+                os.rmdir(path)
+                break
+            except FileNotFoundError:
+                break
+            except OSError:  # its processes are still dying
+                time.sleep(0.01)
 
 
 def _identity(path):

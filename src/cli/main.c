@@ -89,23 +89,20 @@ static int run_command(const struct cli_command *command, int argc, char **argv,
 	return status < 0 ? fail(command, &err) : status;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, struct cli_options *options)
 {
-	struct cli_options options = { 0 };
 	struct donjon_error err = { 0 }, log_err = { 0 };
 	const struct cli_command *command;
-	int n;
+	int n = cli_parse(cli_global_options, argc, argv, true, options, &err);
 
-	reset_inherited();
-	n = cli_parse(cli_global_options, argc, argv, true, &options, &err);
 	/* Before anything is reported: callers look for the reason in this file (F2, Z3). */
-	if (open_log(&options, &log_err) < 0)
+	if (open_log(options, &log_err) < 0)
 		return fail(NULL, &log_err);
 	if (n < 0)
 		return fail(NULL, &err);
-	if (options.version)
+	if (options->version)
 		return print_version();
-	if (options.help) {
+	if (options->help) {
 		cli_print_usage(stdout);
 		return fflush(stdout) == 0 ? 0 : STATUS_FAILURE;
 	}
@@ -118,5 +115,16 @@ int main(int argc, char **argv)
 		(void)cli_fail(&err, DONJON_E_USAGE, "unknown command: %s", argv[0]);
 		return fail(NULL, &err);
 	}
-	return run_command(command, n, argv, &options);
+	return run_command(command, n, argv, options);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli_options options = { 0 };
+	int status;
+
+	reset_inherited();
+	status = run(argc, argv, &options);
+	cli_done(&options);
+	return status;
 }

@@ -232,6 +232,13 @@ int cli_parse(const struct cli_option *rows, int argc, char **argv, bool stop_at
 	return n;
 }
 
+void cli_done(struct cli_options *options)
+{
+	free(options->overrides.v);
+	free(options->binds.v);
+	free(options->env.v);
+}
+
 /* ---- help ---- */
 
 void cli_print_options(FILE *out, const struct cli_option *rows)

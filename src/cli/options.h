@@ -66,6 +66,8 @@ struct cli_options {
 int cli_parse(const struct cli_option *rows, int argc, char **argv, bool stop_at_first,
               struct cli_options *out, struct donjon_error *err);
 
+void cli_done(struct cli_options *options);
+
 /* The rows as help text. */
 void cli_print_options(FILE *out, const struct cli_option *rows);
 

@@ -77,7 +77,7 @@ ROWS = {
     "blkio-weight": row({"blockIO": {"weight": 300}}, ("blkio", "blkio.bfq.weight", "300"), ("io", "io.weight", "default 2930"),
                         False),
     "oom-killer-off": row({"memory": {"disableOOMKiller": True}}, ("memory", "memory.oom_control", None),
-                          ("memory", "memory.oom.group", "0"), False),
+                          None, False),
     "swappiness": row({"memory": {"swappiness": 7}}, ("memory", "memory.swappiness", "7"), None),
 }
 

@@ -73,7 +73,7 @@ static void check(const struct line *line, const struct cli_option *rows, bool s
 			fail_msg("no error, but: %s", line->error);
 		assert_int_equal(err.code, DONJON_E_USAGE);
 		assert_string_equal(err.text, line->error);
-		free(options.overrides.v);
+		cli_done(&options);
 		return;
 	}
 	if (n < 0)
@@ -85,9 +85,7 @@ static void check(const struct line *line, const struct cli_option *rows, bool s
 		to_text(row_of(rows, line->name), &options, got, sizeof(got));
 		assert_string_equal(got, line->value);
 	}
-	free(options.overrides.v);
-	free(options.binds.v);
-	free(options.env.v);
+	cli_done(&options);
 }
 
 /* R1-R4, F rows, as callers send them. */

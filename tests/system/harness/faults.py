@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import tempfile
-import threading
+import time
 
 from . import bundle as bundles
 from . import linux, oracles
@@ -239,7 +239,7 @@ class _Scratch:
             gone = not oracles.cgroups(cell.id)
             if gone:
                 break
-            threading.Event().wait(0.01)
+            time.sleep(0.01)
         found += sorted(oracles.cgroups(cell.id))[:3]
         state = self.directory / "state"
         found += [str(p) for p in state.rglob("*") if cell.id in str(p)][:3] if state.exists() else []

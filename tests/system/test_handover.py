@@ -1,0 +1,150 @@
+"""What a caller hands over and is handed: pidfd, activation sockets, its terminal."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import socket
+import struct
+import termios
+import time
+
+import pytest
+
+from harness import bundle as b
+
+
+def _listener(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    listener.settimeout(5)
+    return listener
+
+
+def test_pidfd_socket(cells, work):
+    """F14, K6: the same message as for terminals, with a pidfd of the container's process."""
+    listener = _listener(work / "pidfd")
+    cell = cells(b.spec("exit", "7"))
+    assert cell.create("--pidfd-socket", work / "pidfd").ok
+    peer, _ = listener.accept()
+    message, fds, _, _ = socket.recv_fds(peer, 4096, 4)
+    assert len(fds) == 1 and 1 <= len(message) <= 4095
+    with open(f"/proc/self/fdinfo/{fds[0]}") as info:
+        pid = next(int(line.split()[1]) for line in info if line.startswith("Pid:"))
+    assert pid == cell.pid
+    assert not select.select([fds[0]], [], [], 0)[0]
+    assert cell.start().ok
+    assert select.select([fds[0]], [], [], 5)[0], "the pidfd tells the end"
+    os.close(fds[0])
+    peer.close(), listener.close()
+
+
+@pytest.mark.refusal
+def test_a_pidfd_socket_nobody_listens_at(cells, work, fail):
+    cell = cells(b.spec())
+    fail(cell.create("--pidfd-socket", work / "nothing"), "pidfd socket", cell=cell)
+
+
+def _spawn_activated(cell, sockets, names):
+    """As systemd does: the descriptors from 3 on, LISTEN_PID is the process that gets them."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for i, fd in enumerate(sockets):
+                os.dup2(fd, 100 + i)
+            for i in range(len(sockets)):
+                os.dup2(100 + i, 3 + i)
+                os.close(100 + i)
+            os.closerange(3 + len(sockets), 100)
+            argv = cell.runtime.argv("create", "--bundle", cell.bundle.path, cell.id)
+            env = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": names}
+            os.execve(argv[0], argv, env)
+        finally:
+            os._exit(99)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_activation_sockets(cells, work):
+    """V4: they become the first descriptors inside, and the program is told."""
+    path = work / "data"
+    path.mkdir()
+    config = b.spec()
+    config["process"]["args"] = ["/bin/sh", "-c", "env >/data/env; ls -l /proc/self/fd >/data/fds"]
+    b.bind(config, path, "/data")
+    cell = cells(config, "busybox")
+    listener = _listener(work / "activated")
+    assert _spawn_activated(cell, [listener.fileno()], "web") == 0
+    assert cell.start().ok
+    cell.wait_stopped()
+    env = dict(line.split("=", 1) for line in (path / "env").read_text().splitlines())
+    assert (env["LISTEN_FDS"], env["LISTEN_PID"], env["LISTEN_FDNAMES"]) == ("1", "1", "web")
+    assert " 3 -> socket:" in (path / "fds").read_text()
+    listener.close()
+
+
+def _terminal_run(cells, script, size):
+    config = b.spec()
+    config["process"]["terminal"] = True
+    config["process"]["args"] = ["/bin/sh", "-c", script]
+    cell = cells(config, "busybox")
+    master, slave = pty.openpty()
+    _resize(master, *size)
+    process = cell.spawn("run", stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    return cell, process, master, slave
+
+
+def _resize(fd, rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _read_until(master, text, timeout=5):
+    data, end = b"", time.monotonic() + timeout
+    while text not in data:
+        ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
+        assert ready, data
+        data += os.read(master, 65536)
+    return data
+
+
+SIZE = "trap 'busybox stty size' WINCH; busybox stty size; while :; do sleep 0.05; done"
+
+
+def test_the_terminal_has_the_callers_size(cells, level):
+    """At the start, and after each change of it."""
+    cell, process, master, slave = _terminal_run(cells, SIZE, (33, 77))
+    try:
+        _read_until(master, b"33 77")
+        _resize(master, 44, 99)
+        process.signal(signal.SIGWINCH)
+        _read_until(master, b"44 99")
+    finally:
+        cell.kill("KILL")
+        process.wait()
+        os.close(master), os.close(slave)
+
+
+@pytest.mark.parametrize("end", ["TERM to the runtime", "KILL to the container"])
+def test_the_callers_terminal_is_restored(cells, end):
+    cell, process, master, slave = _terminal_run(cells, "trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done",
+                                                 (24, 80))
+    before = termios.tcgetattr(slave)
+    _read_until(master, b"up")
+    assert termios.tcgetattr(slave) != before, "raw while it runs"
+    if end.startswith("TERM"):
+        process.signal(signal.SIGTERM)
+    else:
+        assert cell.kill("KILL").ok
+    assert process.wait().status == (3 if end.startswith("TERM") else 128 + signal.SIGKILL)
+    assert termios.tcgetattr(slave) == before
+    os.close(master), os.close(slave)
+
+
+def test_everything_a_terminal_holds_is_shown(cells):
+    """What the program wrote just before its end is not lost with it."""
+    _, process, master, slave = _terminal_run(cells, "busybox seq 1 2000; echo the-end", (24, 80))
+    text = _read_until(master, b"the-end")
+    assert text.count(b"\n") > 1990
+    assert process.wait().status == 0
+    os.close(master), os.close(slave)

@@ -19,11 +19,17 @@
 
 enum { SELF_MAX = 32 * 1024 };
 
-static bool is_mounted(const char *path, unsigned long magic)
+/* Only absence is "not mounted"; anything else is kept in *os, or a hierarchy overlooked once would
+ * leave a cgroup behind without a word (T63). */
+static bool is_mounted(const char *path, unsigned long magic, int *os)
 {
 	struct statfs fs;
 
-	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
+	if (statfs(path, &fs) == 0)
+		return (unsigned long)fs.f_type == magic;
+	if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+		*os = errno;
+	return false;
 }
 
 /* Copies what fits whole; a path that is too long is as good as unknown. */
@@ -77,12 +83,12 @@ static int read_self(struct host_facts *host, struct donjon_error *err)
 	return 1;
 }
 
-static void look_in_usual_places(struct host_facts *host)
+static void look_in_usual_places(struct host_facts *host, int *os)
 {
 	static const char *const v2_places[] = { USUAL_PLACE, USUAL_PLACE "/unified" };
 
 	for (size_t i = 0; i < DJ_COUNT(v2_places) && !host->v2_mount_point[0]; i++) {
-		if (is_mounted(v2_places[i], CGROUP2_SUPER_MAGIC))
+		if (is_mounted(v2_places[i], CGROUP2_SUPER_MAGIC, os))
 			copy(host->v2_mount_point, sizeof(host->v2_mount_point), v2_places[i]);
 	}
 	for (size_t i = 0; i < host->n_v1; i++) {
@@ -91,7 +97,7 @@ static void look_in_usual_places(struct host_facts *host)
 
 		(void)snprintf(v1->mount_point, sizeof(v1->mount_point), USUAL_PLACE "/%s",
 			       named ? named + 1 : v1->controllers);
-		if (!is_mounted(v1->mount_point, CGROUP_SUPER_MAGIC))
+		if (!is_mounted(v1->mount_point, CGROUP_SUPER_MAGIC, os))
 			v1->mount_point[0] = '\0';
 	}
 }
@@ -121,7 +127,7 @@ static bool carries(const char *mount_options, const char *controllers)
 	return true;
 }
 
-static void read_mount(struct host_facts *host, char *line)
+static void read_mount(struct host_facts *host, char *line, int *os)
 {
 	const char *place, *type, *options;
 
@@ -132,7 +138,7 @@ static void read_mount(struct host_facts *host, char *line)
 	/* Blanks and the like are written as octal escapes; nobody mounts cgroups there.  A mount
 	 * may be hidden by a later one. */
 	if (!options || strchr(place, '\\') || strncmp(type, "cgroup", 6) != 0 ||
-	    !is_mounted(place, type[6] ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
+	    !is_mounted(place, type[6] ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC, os))
 		return;
 	if (strcmp(type, "cgroup2") == 0 && !host->v2_mount_point[0])
 		copy(host->v2_mount_point, sizeof(host->v2_mount_point), place);
@@ -144,7 +150,7 @@ static void read_mount(struct host_facts *host, char *line)
 	}
 }
 
-static int look_in_mounts(struct host_facts *host, struct donjon_error *err)
+static int look_in_mounts(struct host_facts *host, int *os, struct donjon_error *err)
 {
 	FILE *mounts = fopen("/proc/self/mounts", "re");
 	dj_auto_free char *line = NULL;
@@ -153,7 +159,7 @@ static int look_in_mounts(struct host_facts *host, struct donjon_error *err)
 	if (!mounts)
 		return dj_fail_os(err, errno, "open /proc/self/mounts");
 	while (getline(&line, &size, mounts) > 0)
-		read_mount(host, line);
+		read_mount(host, line, os);
 	(void)fclose(mounts);
 	return 0;
 }
@@ -196,7 +202,7 @@ static void read_controllers(struct host_facts *host)
 
 int cgroup_probe(struct host_facts *host, struct donjon_error *err)
 {
-	int r;
+	int os = 0, r;
 
 	host->cgroup_mode = HOST_CGROUP_NONE;
 	host->n_v1 = 0;
@@ -204,9 +210,11 @@ int cgroup_probe(struct host_facts *host, struct donjon_error *err)
 	r = read_self(host, err);
 	if (r <= 0)
 		return r;
-	look_in_usual_places(host);
-	if (!has_all_found(host) && look_in_mounts(host, err) < 0)
+	look_in_usual_places(host, &os);
+	if (!has_all_found(host) && look_in_mounts(host, &os, err) < 0)
 		return -1;
+	if (os)
+		return dj_fail_os(err, os, "look for the mounted cgroup hierarchies");
 	forget_unmounted(host);
 	if (host->v2_mount_point[0])
 		read_controllers(host);

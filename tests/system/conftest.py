@@ -209,9 +209,10 @@ class Cells:
         return result.documents()
 
     def clear(self):
-        for cell in self._cells:
-            cell.delete("--force")
+        results = [cell.delete("--force") for cell in self._cells]
         self._cells.clear()
+        failed = [str(result) for result in results if not result.ok]
+        assert not failed, failed
 
 
 @pytest.fixture

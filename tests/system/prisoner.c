@@ -113,7 +113,11 @@ char *slurp(const char *path, size_t *size)
 
 const char *errno_name(int error)
 {
-#define NAME(e) { e, #e }
+#define NAME(e)                                                                                    \
+	{                                                                                          \
+		e, #e                                                                              \
+	}
+	/* clang-format off */
 	static const struct {
 		int error;
 		const char *name;
@@ -132,6 +136,7 @@ const char *errno_name(int error)
 		NAME(ENODATA),      NAME(ESOCKTNOSUPPORT), NAME(ECONNREFUSED), NAME(EADDRINUSE),
 		NAME(ENOTCONN),     NAME(ENOTSOCK),     NAME(EKEYEXPIRED),  NAME(EDEADLK),
 	};
+	/* clang-format on */
 #undef NAME
 	static char other[24];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -173,7 +178,8 @@ static void copy_field(char *out, size_t size, const char *in, size_t n)
 	size_t used = 0;
 	for (size_t i = 0; i < n && used + 1 < size; i++) {
 		if (in[i] == '\\' && i + 3 < n) {
-			out[used++] = (char)((in[i + 1] - '0') * 64 + (in[i + 2] - '0') * 8 + (in[i + 3] - '0'));
+			out[used++] = (char)((in[i + 1] - '0') * 64 + (in[i + 2] - '0') * 8 +
+			                     (in[i + 3] - '0'));
 			i += 3;
 		} else {
 			out[used++] = in[i];
@@ -200,7 +206,8 @@ static bool parse_mount(char *line, struct mount_line *m)
 	copy_field(m->options, sizeof(m->options), words[5], strlen(words[5]));
 	for (size_t i = 6; i < dash; i++) {
 		size_t used = strlen(m->tags);
-		snprintf(m->tags + used, sizeof(m->tags) - used, "%s%s", used > 0 ? " " : "", words[i]);
+		snprintf(m->tags + used, sizeof(m->tags) - used, "%s%s", used > 0 ? " " : "",
+		         words[i]);
 	}
 	copy_field(m->type, sizeof(m->type), words[dash + 1], strlen(words[dash + 1]));
 	copy_field(m->source, sizeof(m->source), words[dash + 2], strlen(words[dash + 2]));
@@ -461,6 +468,7 @@ static int cmd_rusage(int argc, char **argv)
 	return WEXITSTATUS(status);
 }
 
+/* clang-format off */
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -476,6 +484,7 @@ static const struct command {
 	{ "read", cmd_read, false },     { "echo", cmd_echo, false },
 	{ "rusage", cmd_rusage, false },
 };
+/* clang-format on */
 
 static int run_one(int argc, char **argv)
 {

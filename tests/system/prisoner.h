@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /* A JSON writer that keeps the commas.  key NULL: inside an array. */
-void json_open(const char *key, char bracket); /* '{' or '[' */
-void json_close(char bracket);                 /* '}' or ']' */
+void json_open(const char *key, char bracket);      /* '{' or '[' */
+void json_close(char bracket);                      /* '}' or ']' */
 void json_text(const char *key, const char *value); /* NULL: null */
 void json_number(const char *key, long long value);
 void json_bool(const char *key, bool value);

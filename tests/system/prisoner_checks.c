@@ -72,7 +72,8 @@ static enum verdict user_nonroot(void)
 
 static enum verdict user_uid_range(void)
 {
-	return first_of(getuid() >= 10000 && getuid() != 65534, getuid() >= 1000 && getuid() != 65534);
+	return first_of(getuid() >= 10000 && getuid() != 65534,
+	                getuid() >= 1000 && getuid() != 65534);
 }
 
 static enum verdict user_groups(void)
@@ -113,16 +114,17 @@ static enum verdict userns_map(void)
 
 static enum verdict userns_nested(void)
 {
-	return first_of(refused("unshare=user") && refused("clone=10000000") && refused("clone3=10000000"),
-			false);
+	return first_of(refused("unshare=user") && refused("clone=10000000") &&
+	                        refused("clone3=10000000"),
+	                false);
 }
 
 /* Capabilities */
 
 static unsigned long long all_sets(void)
 {
-	return status_hex("CapInh") | status_hex("CapPrm") | status_hex("CapEff") | status_hex("CapBnd") |
-	       status_hex("CapAmb");
+	return status_hex("CapInh") | status_hex("CapPrm") | status_hex("CapEff") |
+	       status_hex("CapBnd") | status_hex("CapAmb");
 }
 
 static enum verdict within(unsigned long long set, unsigned long long allowed)
@@ -149,7 +151,8 @@ static enum verdict caps_effective(void)
 
 static enum verdict caps_ambient(void)
 {
-	return first_of((status_hex("CapInh") | status_hex("CapAmb")) == 0, status_hex("CapAmb") == 0);
+	return first_of((status_hex("CapInh") | status_hex("CapAmb")) == 0,
+	                status_hex("CapAmb") == 0);
 }
 
 static enum verdict caps_escape_class(void)
@@ -206,6 +209,7 @@ static bool any_reachable(const char *const *names, size_t n)
 
 static enum verdict seccomp_forbidden_calls(void)
 {
+	/* clang-format off */
 	static const char *const tier_a[] = {
 		"kexec-load", "init-module", "finit-module", "delete-module", "bpf", "perf", "userfaultfd",
 		"io-uring", "io-uring-enter", "io-uring-register", "keyctl", "add-key", "request-key",
@@ -215,11 +219,14 @@ static enum verdict seccomp_forbidden_calls(void)
 		"quotactl", "quotactl-fd", "iopl", "ioperm", "uselib", "sysfs", "ustat", "syslog", "vhangup",
 		"sethostname=x", "setdomainname", "fanotify-init", "lsm-set-self-attr", "clone3=0",
 	};
+	/* clang-format on */
+	/* clang-format off */
 	static const char *const tier_b[] = {
 		"ptrace", "process-vm-readv", "process-vm-writev", "process-madvise", "kcmp",
 		"name-to-handle-at", "modify-ldt", "move-pages", "migrate-pages", "mbind", "set-mempolicy",
 		"vmsplice", "memfd-secret", "statmount", "listmount",
 	};
+	/* clang-format on */
 	if (any_reachable(tier_a, sizeof(tier_a) / sizeof(tier_a[0])))
 		return BAD;
 	return any_reachable(tier_b, sizeof(tier_b) / sizeof(tier_b[0])) ? TOLERABLE : GOOD;
@@ -237,8 +244,10 @@ static enum verdict seccomp_abi(void)
 static enum verdict seccomp_args(void)
 {
 	/* TIOCSTI on a pipe is ENOTTY unless a filter answers first. */
-	static const char *const probes[] = { "socket=38:5", "socket=40:1", "ioctl=0x5412", "ioctl=0x541c",
-					      "personality=400000", "clone=10000000" };
+	static const char *const probes[] = {
+		"socket=38:5",  "socket=40:1",        "ioctl=0x5412",
+		"ioctl=0x541c", "personality=400000", "clone=10000000"
+	};
 	size_t denied = 0, n = sizeof(probes) / sizeof(probes[0]);
 	for (size_t i = 0; i < n; i++)
 		denied += refused(probes[i]) || attempt_code(probes[i]) == EAFNOSUPPORT;
@@ -261,8 +270,8 @@ static enum verdict lsm_confined(void)
 	if (label == NULL || *label == '\0')
 		return NA;
 	return first_of(strstr(label, "unconfined") == NULL && strstr(label, "spc_t") == NULL &&
-				strncmp(label, "kernel", 6) != 0,
-			false);
+	                        strncmp(label, "kernel", 6) != 0,
+	                false);
 }
 
 static enum verdict lsm_enforcing(void)
@@ -325,20 +334,21 @@ static enum verdict fs_tmp(void)
 	if (!find_mount("/tmp", &m) || strcmp(m.type, "tmpfs") != 0)
 		return BAD;
 	return first_of(has_option(m.options, "nosuid") && has_option(m.options, "nodev") &&
-				has_option(m.options, "noexec") && strstr(m.super, "size=") != NULL,
-			true);
+	                        has_option(m.options, "noexec") && strstr(m.super, "size=") != NULL,
+	                true);
 }
 
 struct mount_facts {
-	bool wx_volume, wx_scratch;      /* writable and executable */
-	bool loose_volume, loose_api;    /* lacks nosuid or nodev */
+	bool wx_volume, wx_scratch;   /* writable and executable */
+	bool loose_volume, loose_api; /* lacks nosuid or nodev */
 	bool shared, slave;
 	bool writable_file_bind;
 };
 
 static bool is_api(const struct mount_line *m)
 {
-	static const char *const types[] = { "tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2" };
+	static const char *const types[] = { "tmpfs",  "proc",   "sysfs",  "devpts",
+		                             "mqueue", "cgroup", "cgroup2" };
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcmp(m->type, types[i]) == 0)
 			return true;
@@ -433,16 +443,20 @@ static bool all_masked(const char *const *paths, size_t n)
 
 static enum verdict fs_masked(void)
 {
+	/* clang-format off */
 	static const char *const core[] = {
 		"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug",
 		"/sys/firmware", "/proc/latency_stats", "/proc/timer_stats", "/proc/asound", "/proc/scsi",
 	};
+	/* clang-format on */
+	/* clang-format off */
 	static const char *const newer[] = {
 		"/sys/devices/virtual/powercap", "/proc/interrupts",
 		"/sys/devices/system/cpu/cpu0/thermal_throttle", "/sys/fs/selinux", "/proc/kallsyms",
 		"/proc/modules", "/proc/kmsg", "/proc/config.gz", "/proc/slabinfo", "/proc/vmallocinfo",
 		"/proc/pagetypeinfo", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security",
 	};
+	/* clang-format on */
 	if (!all_masked(core, sizeof(core) / sizeof(core[0])))
 		return BAD;
 	return first_of(all_masked(newer, sizeof(newer) / sizeof(newer[0])), true);
@@ -451,7 +465,7 @@ static enum verdict fs_masked(void)
 static enum verdict fs_readonly_proc(void)
 {
 	static const char *const paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-					     "/proc/sysrq-trigger" };
+		                             "/proc/sysrq-trigger" };
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		struct mount_line m;
 		if (access(paths[i], F_OK) == 0 && (!find_mount(paths[i], &m) || !is_read_only(&m)))
@@ -465,8 +479,9 @@ static enum verdict fs_proc_visibility(void)
 	struct mount_line m;
 	if (!find_mount("/proc", &m))
 		return GOOD;
-	return first_of(strstr(m.super, "hidepid=") != NULL || strstr(m.super, "subset=pid") != NULL,
-			ns_own("pid") == GOOD);
+	return first_of(strstr(m.super, "hidepid=") != NULL ||
+	                        strstr(m.super, "subset=pid") != NULL,
+	                ns_own("pid") == GOOD);
 }
 
 static enum verdict fs_sysfs(void)
@@ -498,19 +513,21 @@ static enum verdict fs_shm(void)
 	if (size == NULL || sscanf(size, "size=%luk", &kib) != 1)
 		kib = ~0ul;
 	return first_of(has_option(m.options, "nosuid") && has_option(m.options, "nodev") &&
-				has_option(m.options, "noexec") && kib <= 65536,
-			true);
+	                        has_option(m.options, "noexec") && kib <= 65536,
+	                true);
 }
 
 /* Devices */
 
 static enum verdict node_verdict(const char *name, const struct stat *st)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		unsigned major_number, minor_number;
 	} usual[] = { { "null", 1, 3 }, { "zero", 1, 5 },    { "full", 1, 7 }, { "random", 1, 8 },
 		      { "urandom", 1, 9 }, { "tty", 5, 0 }, { "ptmx", 5, 2 } };
+	/* clang-format on */
 	if (S_ISBLK(st->st_mode))
 		return BAD;
 	if (!S_ISCHR(st->st_mode) || strcmp(name, "console") == 0)
@@ -563,7 +580,8 @@ static long long limit_of(const char *v2, const char *v1)
 static enum verdict res_memory(void)
 {
 	struct sysinfo info;
-	long long limit = limit_of("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes");
+	long long limit = limit_of("/sys/fs/cgroup/memory.max",
+	                           "/sys/fs/cgroup/memory/memory.limit_in_bytes");
 	if (limit == -2 || sysinfo(&info) < 0)
 		return UNKNOWN;
 	long long ram = (long long)info.totalram * info.mem_unit;
@@ -710,13 +728,15 @@ static enum verdict env_of(const char *const *names, size_t n)
 
 static enum verdict env_secrets(void)
 {
-	static const char *const names[] = { "PASSWORD", "SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY" };
+	static const char *const names[] = { "PASSWORD", "SECRET", "TOKEN", "API_KEY",
+		                             "PRIVATE_KEY" };
 	return env_of(names, sizeof(names) / sizeof(names[0]));
 }
 
 static enum verdict env_loader(void)
 {
-	static const char *const names[] = { "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "PYTHONPATH" };
+	static const char *const names[] = { "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT",
+		                             "PYTHONPATH" };
 	return env_of(names, sizeof(names) / sizeof(names[0]));
 }
 
@@ -726,10 +746,11 @@ static enum verdict logs_stdout(void)
 	if (fstat(1, &out) < 0 || fstat(2, &err) < 0)
 		return BAD;
 	bool streams = (S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode) || isatty(1)) &&
-		       (S_ISFIFO(err.st_mode) || S_ISSOCK(err.st_mode) || isatty(2));
+	               (S_ISFIFO(err.st_mode) || S_ISSOCK(err.st_mode) || isatty(2));
 	return first_of(streams, S_ISCHR(out.st_mode) || S_ISREG(out.st_mode));
 }
 
+/* clang-format off */
 static const struct check {
 	const char *id;
 	enum verdict (*judge)(void);
@@ -794,6 +815,7 @@ static const struct check {
 	{ "env.loader", env_loader },
 	{ "logs.stdout", logs_stdout },
 };
+/* clang-format on */
 
 int cmd_checks(int argc, char **argv)
 {

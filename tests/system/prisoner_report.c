@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -76,6 +76,7 @@ static void put_file(const char *key, const char *path)
 
 static void report_status(void)
 {
+	/* clang-format off */
 	static const char *const keys[] = {
 		"Umask",   "NSpid",  "PPid",   "TracerPid", "Uid",    "Gid",        "Groups",  "Threads",
 		"SigPnd",  "ShdPnd", "SigBlk", "SigIgn",    "SigCgt", "CapInh",     "CapPrm",  "CapEff",
@@ -83,6 +84,7 @@ static void report_status(void)
 		"Speculation_Store_Bypass", "SpeculationIndirectBranch", "Cpus_allowed_list",
 		"Mems_allowed_list",
 	};
+	/* clang-format on */
 	json_open("status", '{');
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		json_text(keys[i], status_value(keys[i]));
@@ -134,6 +136,7 @@ static void put_mount(const struct mount_line *mount, void *data)
 
 static void report_rlimits(void)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		int resource;
@@ -145,6 +148,7 @@ static void report_rlimits(void)
 		{ "RLIMIT_MSGQUEUE", 12 }, { "RLIMIT_NICE", 13 },  { "RLIMIT_RTPRIO", 14 },
 		{ "RLIMIT_RTTIME", 15 },
 	};
+	/* clang-format on */
 	json_open("rlimits", '{');
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		struct rlimit limit = { 0 };
@@ -160,7 +164,8 @@ static void report_rlimits(void)
 
 static void report_namespaces(void)
 {
-	static const char *const names[] = { "user", "pid", "net", "mnt", "ipc", "uts", "cgroup", "time" };
+	static const char *const names[] = { "user", "pid", "net",    "mnt",
+		                             "ipc",  "uts", "cgroup", "time" };
 	json_open("ns", '{');
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		json_number(names[i], (long long)ns_inode(names[i]));
@@ -187,7 +192,8 @@ static void report_keyring(void)
 
 static void report_lsm(void)
 {
-	static const char *const names[] = { "current", "exec", "apparmor/current", "selinux/current" };
+	static const char *const names[] = { "current", "exec", "apparmor/current",
+		                             "selinux/current" };
 	json_open("lsm", '{');
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[96];
@@ -257,10 +263,12 @@ static void report_process(void)
 
 static void report_clocks(void)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		clockid_t id;
 	} clocks[] = { { "monotonic", CLOCK_MONOTONIC }, { "boottime", CLOCK_BOOTTIME } };
+	/* clang-format on */
 	json_open("clocks", '{');
 	for (size_t i = 0; i < 2; i++) {
 		struct timespec now = { 0 };
@@ -278,7 +286,8 @@ static void report_network(void)
 	for (struct if_nameindex *i = list; i != NULL && i->if_index != 0; i++) {
 		struct ifreq request = { 0 };
 		snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", i->if_name);
-		bool up = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP);
+		bool up = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
+		          (request.ifr_flags & IFF_UP);
 		json_bool(i->if_name, up);
 	}
 	json_close('}');
@@ -401,6 +410,7 @@ static void put_entries(const char *path)
 
 static void put_flags(const char *path)
 {
+	/* clang-format off */
 	static const struct {
 		unsigned long bit;
 		const char *name;
@@ -410,6 +420,7 @@ static void put_flags(const char *path)
 		{ 1024, "noatime" },        { 2048, "nodiratime" },    { 4096, "relatime" },
 		{ 0x2000, "nosymfollow" },
 	};
+	/* clang-format on */
 	struct statvfs fs;
 	if (statvfs(path, &fs) < 0)
 		return;

@@ -57,6 +57,7 @@ static int result(long r)
 
 static int do_unshare(const char *arg)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		int flag;
@@ -65,6 +66,7 @@ static int do_unshare(const char *arg)
 		{ "pid", CLONE_NEWPID },   { "ipc", CLONE_NEWIPC },    { "uts", CLONE_NEWUTS },
 		{ "cgroup", 0x02000000 },  { "time", 0x00000080 },
 	};
+	/* clang-format on */
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i].name, arg) == 0)
 			return result(unshare(kinds[i].flag));
@@ -151,7 +153,8 @@ static int do_mount_setattr(const char *arg)
 	struct {
 		uint64_t set, clear, propagation, userns;
 	} attr = { .clear = 1 | 2 | 4 }; /* rdonly, nosuid, nodev */
-	return result(syscall(NR_mount_setattr, AT_FDCWD, *arg != '\0' ? arg : "/", 0, &attr, sizeof(attr)));
+	return result(syscall(NR_mount_setattr, AT_FDCWD, *arg != '\0' ? arg : "/", 0, &attr,
+	                      sizeof(attr)));
 }
 
 /* Devices and files */
@@ -454,9 +457,13 @@ static int do_signal(const char *arg)
 /* A name with fixed calls that a filter refuses by number; the arguments are invalid on purpose. */
 #define BY_NUMBER(label, ...)                                                                      \
 	{                                                                                          \
-		label, NULL, { __VA_ARGS__ }                                                       \
+		label, NULL,                                                                       \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
 	}
 
+/* clang-format off */
 static const struct attempt {
 	const char *name;
 	int (*run)(const char *arg);
@@ -559,11 +566,13 @@ static const struct attempt {
 	BY_NUMBER("kexec-file-load", SYS_kexec_file_load, -1, -1, 0, 0, ~0L),
 #endif
 };
+/* clang-format on */
 
 static const struct attempt *find(const char *name, size_t length)
 {
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++)
-		if (strlen(attempts[i].name) == length && strncmp(attempts[i].name, name, length) == 0)
+		if (strlen(attempts[i].name) == length &&
+		    strncmp(attempts[i].name, name, length) == 0)
 			return &attempts[i];
 	return NULL;
 }
@@ -572,8 +581,8 @@ static int perform(const struct attempt *a, const char *arg)
 {
 	if (a->run != NULL)
 		return a->run(arg);
-	return result(syscall(a->call[0], a->call[1], a->call[2], a->call[3], a->call[4], a->call[5],
-			      a->call[6]));
+	return result(syscall(a->call[0], a->call[1], a->call[2], a->call[3], a->call[4],
+	                      a->call[5], a->call[6]));
 }
 
 int attempt_code(const char *text)

@@ -109,7 +109,8 @@ TABLE = {
 def _transitions():
     for operation, row in TABLE.items():
         for state, after in row.items():
-            marks = [] if state == "creating" else [pytest.mark.peer]  # runc refuses to see it
+            # runc refuses to see a container being created, and now and then hangs over a frozen one.
+            marks = [] if state in ("creating", "paused") else [pytest.mark.peer]
             if after == "error":
                 marks.append(pytest.mark.refusal)
             yield pytest.param(operation, state, after, marks=marks, id=f"{operation}-{state}")

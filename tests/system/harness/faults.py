@@ -19,7 +19,7 @@ from . import runtime as runtimes
 from .runtime import Cell, Process, fresh_id
 
 ERRORS = ("error=EPERM", "error=ENOMEM", "error=EMFILE", "error=EIO", "error=EINTR")
-SHORT = ("retval=1",)  # of write: one byte of it was written
+SHORT = ("retval=0",)  # of write: nothing was written, and no errno says why
 DEATHS = ("signal=SIGKILL",)
 
 # A process that may not end, map its own stack or return from a signal proves nothing; and a close

@@ -82,7 +82,7 @@ def cgroups(mine=None):
                 continue
             with os.scandir(path) as entries:
                 below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except FileNotFoundError:  # another user's, gone meanwhile
+        except OSError:  # another user's: gone meanwhile, or nested beyond any path
             continue
         found += below
         queue += below

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ uint64_t proc_start_time(pid_t pid)
 		return 0;
 	/* The program's name is free text in parentheses; what follows its last one is not. */
 	p = strrchr(stat, ')');
-	if (!p || p[1] != ' ' || strchr("ZXx", p[2]))
+	if (!p || p[1] != ' ')
 		return 0;
 	p += 2;
 	for (int field = STAT_STATE; p && field < STAT_START_TIME; field++) {
@@ -51,6 +52,13 @@ uint64_t proc_start_time(pid_t pid)
 	return p ? strtoull(p, NULL, 10) : 0;
 }
 
+static bool has_ended(int pidfd)
+{
+	struct pollfd event = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&event, 1, 0) == 1;
+}
+
 int proc_open_identified(pid_t pid, uint64_t start_time)
 {
 	dj_auto_close int fd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
@@ -58,7 +66,7 @@ int proc_open_identified(pid_t pid, uint64_t start_time)
 	if (fd < 0)
 		return fd;
 	/* Looked at after the pidfd holds it: what is seen now is what it means, or it died. */
-	if (start_time == 0 || proc_start_time(pid) != start_time)
+	if (start_time == 0 || proc_start_time(pid) != start_time || has_ended(fd))
 		return -ESRCH;
 	return dj_take_fd(&fd);
 }

@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Field 22 of /proc/PID/stat, clock ticks since boot; 0 if the process does not exist or is a
- * zombie. */
+/* Field 22 of /proc/PID/stat, clock ticks since boot; 0 if the process does not exist.  A zombie has
+ * one, too: the first thread of a program may have ended while others run, so whether a process has
+ * ended is for a pidfd to say. */
 uint64_t proc_start_time(pid_t pid);
 
 /* A pidfd of the process that had this start time, or -ESRCH if it is gone or is another one. */

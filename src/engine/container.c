@@ -124,7 +124,7 @@ int record_process(const struct store_record *record, const struct observer *obs
 	if (start_time == 0 && !has_ended(fd))
 		return dj_fail(err, DONJON_E_SYSTEM, "cannot identify process %d of container %s",
 		               (int)record->pid, record->id);
-	if (start_time != record->start_time || start_time == 0)
+	if (start_time != record->start_time || has_ended(fd))
 		return 0;
 	*pidfd = dj_take_fd(&fd);
 	return 1;

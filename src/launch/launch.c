@@ -127,10 +127,9 @@ static void describe_death(const struct dj_plan *plan, pid_t pid, int pidfd, str
 	struct pollfd exit_fd = { .fd = pidfd, .events = POLLIN };
 	siginfo_t info = { 0 };
 
-	if (err->os != 0 && err->os != EPIPE && err->os != ECONNRESET)
+	if (err->os != EPIPE && err->os != ECONNRESET)
 		return;
-	if (err->code == DONJON_E_SYSTEM)
-		(void)poll(&exit_fd, 1, 1000);
+	(void)poll(&exit_fd, 1, 1000);
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid &&
 	    info.si_code != CLD_EXITED)
 		(void)dj_note(err, "the container's init was killed by signal %d%s", info.si_status,

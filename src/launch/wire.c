@@ -59,8 +59,11 @@ int wire_receive(int wire, enum wire_kind kind, uint32_t row, int *fds, size_t *
 
 	if (size < 0)
 		return dj_fail_os(err, (int)-size, "receive from the other side of the launch");
-	if (size == 0)
-		return dj_fail(err, DONJON_E_SYSTEM, "the other side of the launch went away");
+	if (size == 0) {
+		(void)dj_fail(err, DONJON_E_SYSTEM, "the other side of the launch went away");
+		err->os = ECONNRESET;
+		return -1;
+	}
 	if (check(&packet, (size_t)size, kind, row, err) < 0) {
 		for (size_t i = 0; i < *n; i++)
 			dj_close(&fds[i]);

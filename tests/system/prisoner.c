@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -382,6 +384,28 @@ static int cmd_fork(int argc, char **argv)
 	return 0;
 }
 
+static void *sleep_on(void *unused)
+{
+	(void)unused;
+	puts("headless");
+	fflush(stdout);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* Its first thread ends and another goes on: the process looks like a zombie and is none. */
+static int cmd_headless(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, sleep_on, NULL) != 0)
+		return 12;
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
 /* Leaves a child behind that outlives the first process of a shared pid namespace. */
 static int cmd_orphan(int argc, char **argv)
 {
@@ -482,7 +506,7 @@ static const struct command {
 	{ "eat", cmd_eat, true },        { "fork", cmd_fork, true },
 	{ "orphan", cmd_orphan, true },  { "write", cmd_write, false },
 	{ "read", cmd_read, false },     { "echo", cmd_echo, false },
-	{ "rusage", cmd_rusage, false },
+	{ "rusage", cmd_rusage, false }, { "headless", cmd_headless, true },
 };
 /* clang-format on */
 

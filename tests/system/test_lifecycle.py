@@ -723,6 +723,18 @@ def test_kill_never_hits_a_reused_pid(cells, rt, state_root):
         bystander.wait()
 
 
+def test_a_process_whose_first_thread_ended(cells, level, clean):
+    """/proc shows a zombie, and for a moment every killed program with threads looks so: it still is
+    the container's process, to be seen, signalled and deleted."""
+    cell = cells.created(b.spec("headless"))
+    pid = cell.pid
+    assert cell.start().ok
+    cell.wait_for("headless")
+    until(lambda: "(Z)" in linux.describe(pid))
+    assert cell.status() == "running"
+    clean(cell)
+
+
 # Foreground run
 
 

@@ -707,6 +707,7 @@ def test_delete_takes_the_rest_of_a_shared_pid_namespace(cells, clean):
 def test_kill_never_hits_a_reused_pid(cells, rt, state_root):
     """S6, T21: state that does not match a live process is "stopped" and is never signalled."""
     cell = cells.started(b.spec("sleep"))
+    time.sleep(0.05)  # start times are clock ticks: the two must differ
     bystander = subprocess.Popen(["sleep", "60"])
     try:
         path = state_root / cell.id / "state.json"

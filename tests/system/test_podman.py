@@ -25,6 +25,7 @@ default_ulimits = ["nofile=16384:16384", "nproc=16384:16384"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+lock_type = "file"
 """
 IMAGE = "localhost/cell:latest"
 

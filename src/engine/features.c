@@ -151,8 +151,8 @@ static struct json_value *memory_policy(void)
 {
 	struct json_value *object = json_new_object();
 
-	json_set(object, "modes", json_new_array());
-	json_set(object, "flags", json_new_array());
+	json_set(object, "modes", words(&oci_memory_mode_words));
+	json_set(object, "flags", words(&oci_memory_flag_words));
 	return object;
 }
 

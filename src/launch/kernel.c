@@ -97,6 +97,15 @@ static int set_scheduler(const struct dj_plan *plan, struct donjon_error *err)
 	return 0;
 }
 
+/* maxnode counts one bit more than it reads. */
+static int set_memory_policy(const struct dj_plan *plan, struct donjon_error *err)
+{
+	if (syscall(SYS_set_mempolicy, plan->memory_mode, plan->memory_nodes,
+		    (unsigned long)OCI_MEMORY_NODES + 1) < 0)
+		return dj_fail_os(err, errno, "linux.memoryPolicy: set_mempolicy");
+	return 0;
+}
+
 int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	enum { IOPRIO_WHO_PROCESS_ = 1, IOPRIO_CLASS_SHIFT_ = 13 };
@@ -107,6 +116,8 @@ int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err)
 	if (personality(plan->personality_set ? (unsigned long)plan->personality : 0) < 0)
 		return dj_fail_os(err, errno, "linux.personality");
 	if (plan->scheduler_set && set_scheduler(plan, err) < 0)
+		return -1;
+	if (plan->memory_policy_set && set_memory_policy(plan, err) < 0)
 		return -1;
 	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS_, 0,
 		    plan->io_class << IOPRIO_CLASS_SHIFT_ | plan->io_priority) < 0)

@@ -147,7 +147,7 @@ const struct step launch_steps[] = {
 	{ "session-keyring",    STEP_IN,    wants_keyring,      NULL, IN(new_keyring),
 	  "join a new anonymous session keyring" },
 	{ "scheduling",         STEP_IN,    NULL,               NULL, IN(set_scheduling),
-	  "personality, scheduler, I/O priority" },
+	  "personality, scheduler, memory policy, I/O priority" },
 	{ "enter-directory",    STEP_IN,    NULL,               NULL, IN(enter_working_directory),
 	  "change to the working directory and prove that it is inside" },
 	{ "verify-inside",      STEP_IN,    wants_readback,     NULL, IN(verify_inside),

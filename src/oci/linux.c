@@ -172,6 +172,15 @@ static const struct oci_field personality_fields[] = {
 };
 static const struct oci_object personality_object = OCI_OBJECT_OF(personality_fields);
 
+/* ---- memory policy ---- */
+
+static const struct oci_field memory_policy_fields[] = {
+	OCI_WORD(struct oci_memory_policy, "mode", mode, &oci_memory_mode_words, OCI_REQUIRED),
+	OCI_STRING(struct oci_memory_policy, "nodes", nodes, OCI_EMPTY_IS_UNSET),
+	OCI_FLAGS(struct oci_memory_policy, "flags", flags, &oci_memory_flag_words),
+};
+static const struct oci_object memory_policy_object = OCI_OBJECT_OF(memory_policy_fields);
+
 /* ---- linux ---- */
 
 static const struct oci_field linux_fields[] = {
@@ -192,6 +201,6 @@ static const struct oci_field linux_fields[] = {
 	OCI_STRING(L, "mountLabel", mount_label, OCI_EMPTY_IS_UNSET),
 	OCI_GROUP_SETS(L, "personality", personality.set, &personality_object),
 	OCI_CUSTOM(L, "intelRdt", intel_rdt, oci_read_present, 0),
-	OCI_CUSTOM(L, "memoryPolicy", memory_policy, oci_read_present, 0),
+	OCI_OBJECT(L, "memoryPolicy", memory_policy, &memory_policy_object, 0),
 };
 const struct oci_object oci_linux_object = OCI_OBJECT_OF(linux_fields);

@@ -5,12 +5,16 @@
 
 #include <linux/audit.h>
 #include <linux/ioprio.h>
+#include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
+
+/* Newer than Debian 12's headers (Linux 6.9). */
+#define MPOL_WEIGHTED_INTERLEAVE_ 6
 
 /* Reserved in the kernel, never implemented there; the specification lists the word. */
 #define SCHED_ISO_RESERVED 4
@@ -103,6 +107,24 @@ static const struct oci_word io_class_words[] = {
 	{ "IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE },
 };
 WORDS_OF(io_class_words, "I/O priority class", 3);
+
+static const struct oci_word memory_mode_words[] = {
+	{ "MPOL_DEFAULT", MPOL_DEFAULT },
+	{ "MPOL_BIND", MPOL_BIND },
+	{ "MPOL_INTERLEAVE", MPOL_INTERLEAVE },
+	{ "MPOL_WEIGHTED_INTERLEAVE", MPOL_WEIGHTED_INTERLEAVE_ },
+	{ "MPOL_PREFERRED", MPOL_PREFERRED },
+	{ "MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY },
+	{ "MPOL_LOCAL", MPOL_LOCAL },
+};
+WORDS_OF(memory_mode_words, "memory policy", 7);
+
+static const struct oci_word memory_flag_words[] = {
+	{ "MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING },
+	{ "MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES },
+	{ "MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES },
+};
+WORDS_OF(memory_flag_words, "memory policy flag", 3);
 
 static const struct oci_word action_words[] = {
 	{ "SCMP_ACT_KILL", OCI_ACT_KILL_THREAD },

@@ -26,6 +26,8 @@ extern const struct oci_words oci_personality_words;  /* PER_* */
 extern const struct oci_words oci_sched_policy_words; /* SCHED_* */
 extern const struct oci_words oci_sched_flag_words;   /* SCHED_FLAG_* */
 extern const struct oci_words oci_io_class_words;     /* IOPRIO_CLASS_* */
+extern const struct oci_words oci_memory_mode_words;  /* MPOL_* */
+extern const struct oci_words oci_memory_flag_words;  /* MPOL_F_* */
 extern const struct oci_words oci_action_words;       /* enum oci_seccomp_action */
 extern const struct oci_words oci_operator_words;     /* enum oci_seccomp_op */
 extern const struct oci_words oci_arch_words;         /* AUDIT_ARCH_*, OCI_ARCH_X32 */

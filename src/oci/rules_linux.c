@@ -1,6 +1,8 @@
 /* What must hold for `linux`: namespaces, id mappings, devices, paths. */
+#include "oci/number_list.h"
 #include "oci/rule.h"
 
+#include <linux/mempolicy.h>
 #include <string.h>
 
 static const struct oci_rule namespace_rules[] = {
@@ -122,10 +124,42 @@ static const struct oci_rule path_rules[] = {
 	OCI_WHOLE("", oci_is_absolute, OCI_ABSOLUTE_MESSAGE),
 };
 
+static bool is_node_list(const void *member)
+{
+	uint64_t mask[OCI_MEMORY_NODES / 64];
+	const char *nodes = oci_string_at(member);
+
+	return !nodes || oci_number_list(nodes, mask, DJ_COUNT(mask));
+}
+
+/* The kernel would say only "invalid argument" (P54). */
+static bool has_nodes_it_needs(const void *member)
+{
+	const struct oci_memory_policy *policy = member;
+
+	switch (policy->mode) {
+	case MPOL_DEFAULT:
+	case MPOL_LOCAL:
+		return !policy->nodes;
+	case MPOL_PREFERRED:
+		return true;
+	default:
+		return !policy->set || policy->nodes;
+	}
+}
+
+static const struct oci_rule memory_policy_rules[] = {
+	OCI_HOLDS("nodes", struct oci_memory_policy, nodes, is_node_list,
+	          "must be a list like 0-3,7 of numbers below 1024"),
+	OCI_WHOLE("nodes", has_nodes_it_needs,
+	          "needed by this mode, or of no use to it (MPOL_DEFAULT, MPOL_LOCAL)"),
+};
+
 static const struct oci_place places[] = {
 	{ "linux.", OCI_THE(linux), OCI_RULES(linux_rules) },
 	{ "linux.namespaces", OCI_PLACE_KINDS, offsetof(struct oci_spec, linux.namespaces),
 	  sizeof(struct oci_namespace), OCI_RULES(namespace_rules) },
+	{ "linux.memoryPolicy.", OCI_THE(linux.memory_policy), OCI_RULES(memory_policy_rules) },
 	{ "linux.maskedPaths", OCI_ITEMS(linux.masked_paths), OCI_RULES(path_rules) },
 	{ "linux.readonlyPaths", OCI_ITEMS(linux.readonly_paths), OCI_RULES(path_rules) },
 	{ "linux.devices", OCI_ITEMS(linux.devices), OCI_RULES(device_rules) },

@@ -267,6 +267,14 @@ struct oci_seccomp {
 /* x32 shares AUDIT_ARCH_X86_64 and differs by bit 30 of the number; this names it in our tables. */
 #define OCI_ARCH_X32 0xc000003fu
 
+#define OCI_MEMORY_NODES 1024 /* the most a kernel is built for */
+
+struct oci_memory_policy {
+	bool set;
+	uint32_t mode, flags; /* MPOL_*, MPOL_F_* */
+	char *nodes;
+};
+
 struct oci_linux {
 	bool set;
 	struct oci_namespace namespaces[OCI_NS_COUNT];
@@ -286,7 +294,8 @@ struct oci_linux {
 	struct oci_strings masked_paths, readonly_paths;
 	char *mount_label;
 	OCI_OPT(uint64_t) personality; /* PER_* */
-	bool intel_rdt, memory_policy; /* asked for (applied by a later part; create refuses) */
+	struct oci_memory_policy memory_policy;
+	bool intel_rdt; /* asked for (create refuses) */
 };
 
 struct oci_spec {

@@ -58,8 +58,6 @@ static int refuse_unsupported(const struct plan_input *in, struct donjon_error *
 
 	if (linux->intel_rdt)
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.intelRdt: not supported");
-	if (linux->memory_policy)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.memoryPolicy: not supported");
 	if (linux->net_devices.n)
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.netDevices: not supported");
 	/* Entering a root filesystem in somebody else's mount namespace would change theirs. */

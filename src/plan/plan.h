@@ -169,6 +169,9 @@ struct dj_plan {
 	bool scheduler_set;
 	int32_t sched_policy, sched_nice, sched_priority;
 	uint64_t sched_flags, sched_runtime, sched_deadline, sched_period;
+	bool memory_policy_set;
+	uint32_t memory_mode; /* MPOL_* | MPOL_F_* */
+	uint64_t memory_nodes[OCI_MEMORY_NODES / 64];
 	bool io_priority_set;
 	int32_t io_class, io_priority;
 

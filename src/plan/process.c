@@ -1,7 +1,9 @@
 /* What is run, and under which limits. */
 #include "plan/part.h"
 
+#include "base/cleanup.h"
 #include "base/path.h"
+#include "oci/number_list.h"
 
 #include <limits.h>
 #include <string.h>
@@ -46,6 +48,11 @@ static void set_scheduling(struct plan_block *block, const struct oci_process *p
 		plan->io_class = process->io_priority.class;
 		plan->io_priority = process->io_priority.priority;
 	}
+	plan->memory_policy_set = linux->memory_policy.set;
+	plan->memory_mode = linux->memory_policy.mode | linux->memory_policy.flags;
+	if (linux->memory_policy.nodes) /* a good one: validated */
+		(void)oci_number_list(linux->memory_policy.nodes, plan->memory_nodes,
+				      DJ_COUNT(plan->memory_nodes));
 	plan->personality_set = linux->personality.set;
 	plan->personality = linux->personality.v;
 	plan->oom_score_adj_set = process->oom_score_adj.set;

@@ -781,6 +781,31 @@ def test_personality(cells, level, domain, machine):
     assert cells.inside(config)[0]["machine"] == machine
 
 
+@pytest.mark.parametrize("policy, seen", [
+    ({"mode": "MPOL_BIND", "nodes": "0"}, "bind:0"),
+    ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}, "bind=static:0"),
+    ({"mode": "MPOL_PREFERRED_MANY", "nodes": "0"}, "prefer (many):0"),
+    ({"mode": "MPOL_INTERLEAVE", "nodes": "0"}, "interleave:0"),
+    ({"mode": "MPOL_LOCAL"}, "local"),
+    ({"mode": "MPOL_DEFAULT"}, "default"),
+])
+def test_memory_policy(cells, policy, seen):
+    """P54: read from the kernel, for memory the program has used after its execve."""
+    config = b.spec("read", "/proc/self/numa_maps")
+    config["linux"]["memoryPolicy"] = policy
+    result = cells(config).run()
+    assert result.ok and result.out, result
+    assert all(f" {seen} " in line for line in result.out.splitlines()), result
+
+
+def test_a_memory_policy_the_kernel_refuses(cells, fail):
+    """P54: a node this machine does not have."""
+    config = b.spec()
+    config["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "1023"}
+    cell = cells(config)
+    fail(cell.create(), "linux.memoryPolicy", cell=cell)
+
+
 # The keyring
 
 

@@ -10,6 +10,7 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <linux/mempolicy.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 
@@ -130,6 +131,11 @@ static const struct refused refused[] = {
 	  "linux.personality.flags: no personality flag is defined" },
 	{ LINUX("\"intelRdt\":true"), "linux.intelRdt: must be an object, is a boolean" },
 	{ LINUX("\"memoryPolicy\":[]"), "linux.memoryPolicy: must be an object, is a list" },
+	{ LINUX("\"memoryPolicy\":{\"nodes\":\"0\"}"), "linux.memoryPolicy.mode: missing" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_X\"}"),
+	  "linux.memoryPolicy.mode: unknown memory policy \"MPOL_X\"" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_LOCAL\",\"flags\":[\"MPOL_F_X\"]}"),
+	  "linux.memoryPolicy.flags[0]: unknown memory policy flag \"MPOL_F_X\"" },
 	{ LINUX("\"maskedPaths\":\"/proc\""), "linux.maskedPaths: must be a list, is a string" },
 
 	/* resources */
@@ -585,7 +591,8 @@ static void reads_linux(void **state)
 	             "\"rootfsPropagation\":\"rslave\",\"maskedPaths\":[\"/"
 	             "m\"],\"readonlyPaths\":[],"
 	             "\"mountLabel\":\"ml\",\"personality\":{\"domain\":\"LINUX32\",\"flags\":[]},"
-	             "\"intelRdt\":{\"closID\":\"x\"}"),
+	             "\"intelRdt\":{\"closID\":\"x\"},\"memoryPolicy\":{\"mode\":\"MPOL_BIND\","
+	             "\"nodes\":\"0-3,7\",\"flags\":[\"MPOL_F_STATIC_NODES\"]}"),
 	       &arena, &spec);
 	l = &spec.linux;
 	assert_true(l->namespaces[OCI_NS_PID].set && l->namespaces[OCI_NS_UTS].set);
@@ -614,7 +621,10 @@ static void reads_linux(void **state)
 	assert_true(l->personality.set);
 	assert_int_equal(l->personality.v, PER_LINUX32);
 	assert_true(l->intel_rdt);
-	assert_false(l->memory_policy);
+	assert_true(l->memory_policy.set);
+	assert_int_equal(l->memory_policy.mode, MPOL_BIND);
+	assert_int_equal(l->memory_policy.flags, MPOL_F_STATIC_NODES);
+	assert_string_equal(l->memory_policy.nodes, "0-3,7");
 	dj_arena_done(&arena);
 }
 

@@ -29,6 +29,10 @@
 	"must be at most 340 ranges, none empty, none beyond 4294967295, none overlapping another"
 #define ABSOLUTE  "must be an absolute path of at most 4095 bytes"
 #define LINE      "must be one line of at most 4095 bytes"
+#define NODE_LIST "must be a list like 0-3,7 of numbers below 1024"
+#define NODES_NEEDED "needed by this mode, or of no use to it (MPOL_DEFAULT, MPOL_LOCAL)"
+#define MEMORY(mode, nodes)                                                                        \
+	"\"memoryPolicy\":{\"mode\":\"MPOL_" mode "\",\"nodes\":\"" nodes "\"}"
 #define UNMAPPED  "is not mapped in the user namespace"
 #define INTERFACE "must be the name of a network interface"
 #define HOSTS     "belongs to a namespace that the container shares with the host"
@@ -144,6 +148,14 @@ static const struct refused refused[] = {
 	  "linux.netDevices[\"0123456789abcdef\"]: " INTERFACE },
 	{ LINUX(NS(NET) ",\"netDevices\":{\"eth0\":{\"name\":\"..\"}}"),
 	  "linux.netDevices[\"eth0\"].name: " INTERFACE },
+	{ LINUX(MEMORY("BIND", "")), "linux.memoryPolicy.nodes: " NODES_NEEDED },
+	{ LINUX(MEMORY("LOCAL", "0")), "linux.memoryPolicy.nodes: " NODES_NEEDED },
+	{ LINUX(MEMORY("DEFAULT", "0")), "linux.memoryPolicy.nodes: " NODES_NEEDED },
+	{ LINUX(MEMORY("BIND", "0-")), "linux.memoryPolicy.nodes: " NODE_LIST },
+	{ LINUX(MEMORY("BIND", "3-1")), "linux.memoryPolicy.nodes: " NODE_LIST },
+	{ LINUX(MEMORY("BIND", "1,,2")), "linux.memoryPolicy.nodes: " NODE_LIST },
+	{ LINUX(MEMORY("BIND", "1024")), "linux.memoryPolicy.nodes: " NODE_LIST },
+	{ LINUX(MEMORY("BIND", "99999999999999999999")), "linux.memoryPolicy.nodes: " NODE_LIST },
 	{ LINUX("\"mountLabel\":\"a\\\"b\""),
 	  "linux.mountLabel: must not contain quotes or backslashes" },
 	{ LINUX("\"mountLabel\":\"a\\nb\""), "linux.mountLabel: " LINE },
@@ -299,6 +311,9 @@ static const char *const accepted[] = {
 	LINUX("\"maskedPaths\":[],\"readonlyPaths\":[]"),
 	LINUX("\"devices\":[{\"type\":\"p\",\"path\":\"/x\"}]"),
 	LINUX(NS(NET) ",\"netDevices\":{\"0123456789abcde\":{\"name\":\"eth%d\"}}"),
+	LINUX(MEMORY("BIND", "0-3,7,1023")),
+	LINUX(MEMORY("PREFERRED", "")),
+	LINUX(MEMORY("LOCAL", "")),
 	LINUX("\"mountLabel\":\"system_u:object_r:container_file_t:s0:c1,c2\""),
 	LINUX("\"cgroupsPath\":\"/a..b/...\""),
 	LINUX("\"cgroupsPath\":\"user.slice:libpod:0123\""),

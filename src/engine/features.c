@@ -186,7 +186,7 @@ static struct json_value *linux_features(void)
 	json_set(object, "memoryPolicy", memory_policy());
 	json_set(object, "intelRdt", intel_rdt());
 	json_set(object, "mountExtensions", mount_extensions());
-	json_set(object, "netDevices", enabled(false));
+	json_set(object, "netDevices", enabled(true));
 	return object;
 }
 

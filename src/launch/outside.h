@@ -38,6 +38,7 @@ int hooks_runtime(struct outside *o, uint32_t row, struct donjon_error *err);
 int send_hooks(struct outside *o, uint32_t row, struct donjon_error *err);
 int receive_terminal(struct outside *o, uint32_t row, struct donjon_error *err);
 int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err);
+int give_net_devices(struct outside *o, uint32_t row, struct donjon_error *err);
 
 /* Helpers shared by those steps. */
 int outside_idmap_userns(struct outside *o, const struct oci_id_map *uids, size_t n_uids,

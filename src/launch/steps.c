@@ -70,6 +70,7 @@ static bool wants_rlimits(const struct dj_plan *plan) { return plan->rlimits.n >
 static bool wants_oom_score(const struct dj_plan *plan) { return plan->oom_score_adj_set; }
 static bool wants_pipes(const struct dj_plan *plan) { return plan->chown_pipes && !plan->terminal; }
 static bool wants_label(const struct dj_plan *plan) { return plan->apparmor || plan->selinux; }
+static bool wants_net_devices(const struct dj_plan *plan) { return plan->net_devices.n > 0; }
 static bool wants_filter(const struct dj_plan *plan) { return plan->filters.n > 0; }
 /* Arrives with the policy issue (decision 50). */
 static bool wants_landlock(const struct dj_plan *plan)
@@ -162,6 +163,8 @@ const struct step launch_steps[] = {
 	  "report that everything but the filter is in force" },
 	{ "verify-outside",     STEP_OUT,   NULL,               OUT(verify_outside), NULL,
 	  "compare ids, capabilities, namespaces and cgroup, as the kernel reports them, with the plan" },
+	{ "network-devices",    STEP_OUT,   wants_net_devices,  OUT(give_net_devices), NULL,
+	  "move network devices in with their addresses, when nothing else can fail any more" },
 	{ "release",            STEP_IN,    NULL,               NULL, IN(await_release),
 	  "take a session of its own, stop depending on the creating process" },
 	{ "start",              STEP_IN,    NULL,               NULL, IN(await_start),

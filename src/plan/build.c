@@ -58,8 +58,9 @@ static int refuse_unsupported(const struct plan_input *in, struct donjon_error *
 
 	if (linux->intel_rdt)
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.intelRdt: not supported");
-	if (linux->net_devices.n)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.netDevices: not supported");
+	if (linux->net_devices.n && (in->host->euid != 0 || !in->host->initial_userns))
+		return dj_fail(err, DONJON_E_UNSUPPORTED,
+			       "linux.netDevices: only root of the host can give its devices away");
 	/* Entering a root filesystem in somebody else's mount namespace would change theirs. */
 	if (!linux->namespaces[OCI_NS_MOUNT].set || linux->namespaces[OCI_NS_MOUNT].path)
 		return dj_fail(err, DONJON_E_UNSUPPORTED,

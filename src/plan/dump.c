@@ -64,6 +64,15 @@ static void dump_maps(struct dump *d, const char *name, struct plan_list list)
 		line(d, "%s %u %u %u", name, maps[i].container_id, maps[i].host_id, maps[i].size);
 }
 
+static void dump_net_devices(struct dump *d)
+{
+	const struct plan_net_device *devices =
+		plan_items(d->plan, d->plan->net_devices, struct plan_net_device);
+
+	for (uint32_t i = 0; i < d->plan->net_devices.n; i++)
+		line(d, "network-device %s %s", text(d, devices[i].name), text(d, devices[i].inside));
+}
+
 static void dump_namespaces(struct dump *d)
 {
 	static const char *const names[OCI_NS_COUNT] = { "user", "pid", "network", "mount",
@@ -78,6 +87,7 @@ static void dump_namespaces(struct dump *d)
 	}
 	dump_maps(d, "uid-map", d->plan->uid_maps);
 	dump_maps(d, "gid-map", d->plan->gid_maps);
+	dump_net_devices(d);
 }
 
 /* "dev,nosuid" in words where a word exists. */

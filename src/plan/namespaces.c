@@ -14,11 +14,25 @@ static void set_time_offsets(struct plan_block *block, const struct oci_linux *l
 	plan->boottime_ns = linux->time_offset_boottime.nanosecs;
 }
 
+static struct plan_list add_net_devices(struct plan_block *block, const struct oci_linux *linux)
+{
+	struct plan_net_device *devices =
+		dj_arena_array(block->arena, linux->net_devices.n + 1, sizeof(*devices));
+
+	for (size_t i = 0; i < linux->net_devices.n; i++) {
+		const struct oci_pair *device = &linux->net_devices.v[i];
+
+		devices[i].name = plan_add_text(block, device->key);
+		devices[i].inside = plan_add_text(block, *device->value ? device->value : device->key);
+	}
+	return plan_add_list(block, devices, linux->net_devices.n, sizeof(*devices));
+}
+
 int plan_namespaces(struct plan_block *block, const struct plan_input *in, struct policy_result *record,
 		    struct donjon_error *err)
 {
 	const struct oci_linux *linux = &in->spec->linux;
-	struct plan_list uids, gids;
+	struct plan_list uids, gids, devices;
 
 	(void)err;
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++) {
@@ -32,6 +46,8 @@ int plan_namespaces(struct plan_block *block, const struct plan_input *in, struc
 	}
 	uids = plan_add_list(block, linux->uid_mappings.v, linux->uid_mappings.n, sizeof(struct oci_id_map));
 	gids = plan_add_list(block, linux->gid_mappings.v, linux->gid_mappings.n, sizeof(struct oci_id_map));
+	devices = add_net_devices(block, linux);
+	PLAN(block)->net_devices = devices;
 	PLAN(block)->uid_maps = uids;
 	PLAN(block)->gid_maps = gids;
 	PLAN(block)->verify_host_ids = plan_has_userns(in);

@@ -85,6 +85,10 @@ struct plan_sysctl {
 	bool outside;  /* written by the parent with the namespace entered */
 };
 
+struct plan_net_device {
+	plan_str name, inside; /* inside may end in %d */
+};
+
 struct plan_hook {
 	uint8_t kind; /* enum oci_hook_kind */
 	plan_str path;
@@ -124,6 +128,8 @@ struct dj_plan {
 	bool time_offsets;
 	int64_t monotonic_s, boottime_s;
 	uint32_t monotonic_ns, boottime_ns;
+
+	struct plan_list net_devices; /* of struct plan_net_device */
 
 	/* filesystem */
 	bool rootfs_readonly, rootfs_volatile, no_pivot;

@@ -114,6 +114,13 @@ static const struct cli_option sandbox_options[] = {
 	ROWS_POLICY, ROWS_DRY_RUN, ROW_HELP, ROW_END,
 };
 
+static const struct cli_option setup_options[] = {
+	{ "write", 0, CLI_BOOL, NULL, AT(write), "write the drop-in and print where it is" },
+	{ "check", 0, CLI_BOOL, NULL, AT(check),
+	  "run a container through the engine and show what is in force" },
+	ROW_HELP, ROW_END,
+};
+
 const struct cli_command cli_commands[] = {
 	{ "create", "make a container that waits for start", "ID", 1, 1, false, false,
 	  create_options, cmd_create, NULL },
@@ -135,6 +142,8 @@ const struct cli_command cli_commands[] = {
 	  no_options, cmd_features, NULL },
 	{ "sandbox", "run a command in a hardened sandbox without a bundle", "[--] CMD [ARG...]", 1, -1,
 	  false, true, sandbox_options, cmd_sandbox, sandbox_failure },
+	{ "setup", "show how to make donjon known to an engine", "ENGINE", 1, 1, false, false,
+	  setup_options, cmd_setup, NULL },
 	/* R5: callers probe them with --help and take the status for the answer. */
 	{ "checkpoint", "not supported", "", 0, -1, true, false, no_options, cmd_unsupported, NULL },
 	{ "restore", "not supported", "", 0, -1, true, false, no_options, cmd_unsupported, NULL },

@@ -54,6 +54,7 @@ struct cli_options {
 
 	bool all, force, quiet; /* kill, delete, list */
 	bool for_rootless;      /* spec */
+	bool write, check;      /* setup */
 
 	/* sandbox */
 	const char *sandbox_root, *net, *chdir;

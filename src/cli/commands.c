@@ -144,6 +144,8 @@ const struct cli_command cli_commands[] = {
 	  false, true, sandbox_options, cmd_sandbox, sandbox_failure },
 	{ "setup", "show how to make donjon known to an engine", "ENGINE", 1, 1, false, false,
 	  setup_options, cmd_setup, NULL },
+	{ "completion", "print the completion script of a shell", "bash|zsh|fish", 1, 1, false, false,
+	  no_options, cmd_completion, NULL },
 	/* R5: callers probe them with --help and take the status for the answer. */
 	{ "checkpoint", "not supported", "", 0, -1, true, false, no_options, cmd_unsupported, NULL },
 	{ "restore", "not supported", "", 0, -1, true, false, no_options, cmd_unsupported, NULL },

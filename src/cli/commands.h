@@ -34,6 +34,7 @@ int cmd_delete(const struct cli_options *o, int argc, char **argv, struct donjon
 int cmd_list(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_spec(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_features(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int cmd_completion(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_setup(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_sandbox(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_unsupported(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);

@@ -30,6 +30,9 @@ struct host_facts {
 	char v2_self[256];
 	char v2_controllers[256]; /* cgroup.controllers of the root of the v2 tree */
 
+	/* The calling user's systemd manager's own cgroup; "" for the system's, whose slices are at the root. */
+	char systemd_group[256];
+
 	uint32_t euid, egid;
 	bool initial_userns;   /* the runtime runs in the initial user namespace */
 	bool root_is_mapped;   /* in a non-initial one whose 0 maps to an unprivileged host id (decision 17) */
@@ -44,5 +47,11 @@ struct host_facts {
 	/* First host id of the 65,536-aligned range reserved for this container; 0: none reserved. */
 	uint32_t id_range;
 };
+
+/* No rights on the host: some user, or the root of a namespace that was made by one. */
+static inline bool host_is_rootless(const struct host_facts *host)
+{
+	return host->euid != 0 || !host->initial_userns;
+}
 
 #endif

@@ -16,6 +16,7 @@ struct cgroup {
 	size_t n_v1;
 	size_t freezer, memory, devices; /* index into v1 of who can; n_v1 or more: none */
 	bool made;                       /* by cgroup_create: to be removed if the launch fails */
+	pid_t keeper; /* a process of ours in a scope of systemd's, until cgroup_settle() */
 };
 #define CGROUP_EMPTY { .v2 = -1 }
 
@@ -28,6 +29,9 @@ int cgroup_probe(struct host_facts *host, struct donjon_error *err);
  * is frozen.  On failure nothing is left. */
 int cgroup_create(const struct dj_plan *plan, const struct host_facts *host, struct cgroup *out,
 		  struct donjon_error *err);
+
+/* The container is in it: what kept a new scope alive goes. */
+void cgroup_settle(struct cgroup *cg);
 
 /* Writes the plan's limits and the device rules (v1 files, v2 BPF program).  Optional writes that
  * fail call `unavailable` with the pointer and the reason. */

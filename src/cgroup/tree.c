@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "cgroup/inside.h"
+#include "cgroup/scope.h"
 #include "plan/resources.h"
 
 #include <errno.h>
@@ -78,8 +79,14 @@ static struct cgroup empty_for(const struct host_facts *host)
 	return cg;
 }
 
+void cgroup_settle(struct cgroup *cg)
+{
+	scope_release(&cg->keeper);
+}
+
 void cgroup_close(struct cgroup *cg)
 {
+	cgroup_settle(cg);
 	for (size_t i = 0; i < cg->n_v1; i++) {
 		dj_close(&cg->v1[i]);
 		dj_close(&cg->v1_tasks[i]);
@@ -394,7 +401,7 @@ int cgroup_remove(const struct host_facts *host, const char *path, struct donjon
 /* ---- creating ---- */
 
 /* A container that shares a cgroup shares its limits, and is killed with it. */
-static int check_unused(int dir_fd, const struct maker *m, struct donjon_error *err)
+static int check_unused(int dir_fd, const struct maker *m, pid_t keeper, struct donjon_error *err)
 {
 	struct cgroup one = CGROUP_EMPTY;
 	dj_auto_free pid_t *pids = NULL;
@@ -403,7 +410,7 @@ static int check_unused(int dir_fd, const struct maker *m, struct donjon_error *
 	one.v2 = dir_fd; /* pids are listed in the same way in both versions */
 	if (cgroup_pids(&one, &pids, &n, err) < 0)
 		return -1;
-	if (n > 0)
+	if (n > 0 && !(n == 1 && pids[0] == keeper))
 		return dj_fail(err, DONJON_E_CONFIG,
 			       "linux.cgroupsPath: cgroup /%s (%s) already has processes (%d)",
 			       m->path, m->hierarchy->name, (int)pids[0]);
@@ -426,7 +433,7 @@ static int create_in(struct maker *m, struct cgroup *cg, struct donjon_error *er
 	if (fd < 0)
 		return dj_fail_os(err, -fd, "make cgroup /%s (%s)", m->path, h->name);
 	*slot(cg, h) = fd;
-	if (!m->made && check_unused(fd, m, err) < 0)
+	if (!m->made && check_unused(fd, m, cg->keeper, err) < 0)
 		return -1;
 	if (h->is_v2)
 		return 0;
@@ -457,7 +464,7 @@ int cgroup_create(const struct dj_plan *plan, const struct host_facts *host, str
 	struct maker makers[HIERARCHY_MAX];
 	size_t n = hierarchies_of(host, hierarchies), done = 0;
 	struct cgroup cg = empty_for(host);
-	int r = 0;
+	int r = plan->cgroup_unit ? scope_start(plan, &cg.keeper, err) : 0;
 
 	while (r == 0 && done < n) {
 		makers[done] = maker_of(plan, host, &hierarchies[done]);
@@ -469,6 +476,10 @@ int cgroup_create(const struct dj_plan *plan, const struct host_facts *host, str
 		r = dj_fail(err, DONJON_E_CONFIG, "linux.cgroupsPath: cgroup /%s is frozen",
 			    plan_text(plan, plan->cgroup_path));
 	if (r < 0) {
+		struct donjon_error ignored = { 0 };
+
+		if (plan->cgroup_unit && cg.keeper > 0)
+			(void)scope_stop(plan_text(plan, plan->cgroup_path), plan->cgroup_user_manager, &ignored);
 		cgroup_close(&cg);
 		while (done > 0)
 			undo(&makers[--done]);

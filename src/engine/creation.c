@@ -102,6 +102,16 @@ static bool has_own_pid_namespace(const struct dj_plan *plan)
 	return plan->ns[OCI_NS_PID].kind == PLAN_NS_NEW;
 }
 
+/* Later commands must find the same one, whoever calls them (R13). */
+static char *manager_of(struct creation *c)
+{
+	const struct dj_plan *plan = c->draft->plan;
+
+	if (plan->cgroup_unit && plan->cgroup_user_manager)
+		return dj_arena_strdup(&c->draft->arena, STORE_SYSTEMD_USER);
+	return c->runtime->cgroup_manager;
+}
+
 static int fill_record(struct creation *c, struct donjon_error *err)
 {
 	struct draft *draft = c->draft;
@@ -117,7 +127,7 @@ static int fill_record(struct creation *c, struct donjon_error *err)
 	r->boot_id = dj_arena_strdup(&draft->arena, boot_id);
 	r->owner = draft->host.euid;
 	r->creating = true;
-	r->cgroup_manager = c->runtime->cgroup_manager;
+	r->cgroup_manager = manager_of(c);
 	r->private_pid_ns = has_own_pid_namespace(draft->plan);
 	r->poststart_hooks = draft->spec.hooks[OCI_HOOK_POSTSTART].n > 0;
 	r->poststop_hooks = draft->spec.hooks[OCI_HOOK_POSTSTOP].n > 0;
@@ -314,7 +324,10 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 		if (gate_fd < 0)
 			return -1;
 	}
-	if (launch(c, gate_fd, err) < 0 || deliver(c, options, err) < 0 || save_last(c, err) < 0)
+	if (launch(c, gate_fd, err) < 0)
+		return -1;
+	cgroup_settle(&c->cgroup);
+	if (deliver(c, options, err) < 0 || save_last(c, err) < 0)
 		return -1;
 	return gate ? launch_release(&c->launch, err) : 0;
 }

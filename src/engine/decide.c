@@ -3,6 +3,7 @@
 
 #include "engine/inspect.h"
 #include "plan/build.h"
+#include "wrap/systemd.h"
 
 #include <string.h>
 
@@ -27,18 +28,27 @@ bool draft_wants_range(const struct draft *draft)
 	       !draft->spec.linux.namespaces[OCI_NS_USER].set && draft_may_be_hardened(draft);
 }
 
-static int check_cgroup_manager(const struct donjon_runtime *runtime, struct donjon_error *err)
+/* A user's manager has its slices below its own cgroup, wherever that is (G3). */
+static int find_manager(struct draft *draft, struct donjon_error *err)
 {
-	if (strcmp(runtime->cgroup_manager, "systemd") != 0)
+	struct systemd *systemd;
+	int r;
+
+	if (!host_is_rootless(&draft->host))
 		return 0;
-	return dj_fail(err, DONJON_E_UNSUPPORTED,
-	               "the systemd cgroup manager is not part of this build: use --cgroup-manager "
-	               "cgroupfs");
+	systemd = systemd_open(true, err);
+	if (!systemd)
+		return -1;
+	r = systemd_control_group(systemd, NULL, draft->host.systemd_group,
+	                          sizeof(draft->host.systemd_group), err);
+	systemd_close(systemd);
+	return r;
 }
 
 int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
                  const struct donjon_create_options *options, struct donjon_error *err)
 {
+	bool systemd = strcmp(runtime->cgroup_manager, "systemd") == 0;
 	const struct plan_input input = {
 		.id = draft->id,
 		.bundle = draft->bundle,
@@ -49,11 +59,12 @@ int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
 		.no_pivot = options->no_pivot,
 		.no_new_keyring = options->no_new_keyring,
 		.cgroups_disabled = strcmp(runtime->cgroup_manager, "disabled") == 0,
+		.systemd_cgroup = systemd,
 		.die_with_parent = draft->die_with_parent,
 		.preserve_fds = options->preserve_fds,
 	};
 
-	if (check_cgroup_manager(runtime, err) < 0)
+	if (systemd && find_manager(draft, err) < 0)
 		return -1;
 	if (draft_may_be_hardened(draft))
 		inspect_for_policy(draft);

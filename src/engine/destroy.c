@@ -2,11 +2,13 @@
 
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/scope.h"
 #include "engine/hooks.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 
 int destroy_process(int pidfd, int timeout_ms, struct donjon_error *err)
 {
@@ -27,6 +29,19 @@ int destroy_process(int pidfd, int timeout_ms, struct donjon_error *err)
 	return 0;
 }
 
+/* Its unit first, or systemd would go on with it. */
+static int remove_cgroup(const struct remains *r, struct donjon_error *err)
+{
+	const char *path = r->record->cgroup_path;
+
+	const char *manager = r->record->cgroup_manager;
+	bool user = manager && strcmp(manager, STORE_SYSTEMD_USER) == 0;
+
+	if ((user || (manager && strcmp(manager, "systemd") == 0)) && scope_stop(path, user, err) < 0)
+		return -1;
+	return cgroup_remove(r->host, path, err);
+}
+
 /* Whoever shared its pid namespace, or had it joined, may have left processes in the cgroup. */
 static int destroy_cgroup(const struct remains *r, struct donjon_error *err)
 {
@@ -39,12 +54,12 @@ static int destroy_cgroup(const struct remains *r, struct donjon_error *err)
 	/* Recorded before it was made: without a process of ours in it, what lives there is not
 	 * ours to kill. */
 	if (r->record->pid == 0)
-		return cgroup_remove(r->host, path, err);
+		return remove_cgroup(r, err);
 	if (cgroup_open(r->host, path, &cgroup, err) < 0)
 		return -1;
 	killed = cgroup_kill_all(&cgroup, SIGKILL, err);
 	cgroup_close(&cgroup);
-	return killed < 0 ? -1 : cgroup_remove(r->host, path, err);
+	return killed < 0 ? -1 : remove_cgroup(r, err);
 }
 
 int destroy(const struct remains *remains, struct donjon_error *err)

@@ -11,6 +11,7 @@
 #include "oci/names.h"
 #include "wrap/caps.h"
 #include "wrap/json.h"
+#include "wrap/systemd.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -101,8 +102,8 @@ static struct json_value *cgroup(void)
 
 	set_bool(object, "v1", true);
 	set_bool(object, "v2", true);
-	set_bool(object, "systemd", false);
-	set_bool(object, "systemdUser", false);
+	set_bool(object, "systemd", systemd_is_supported());
+	set_bool(object, "systemdUser", systemd_is_supported());
 	set_bool(object, "rdma", true);
 	return object;
 }

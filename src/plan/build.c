@@ -2,33 +2,12 @@
 
 #include "plan/resources.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
 uint32_t plan_map_id(const struct oci_id_maps *maps, uint32_t id)
 {
 	for (size_t i = 0; i < maps->n; i++)
 		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
 			return maps->v[i].host_id + (id - maps->v[i].container_id);
 	return UINT32_MAX;
-}
-
-void plan_note(struct plan_block *block, struct policy_result *record, const char *check, const char *fmt,
-	       ...)
-{
-	struct policy_note *grown = dj_arena_array(block->arena, record->notes.n + 1, sizeof(*grown));
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (record->notes.n)
-		memcpy(grown, record->notes.v, record->notes.n * sizeof(*grown));
-	grown[record->notes.n++] =
-		(struct policy_note){ .check = check, .text = dj_arena_strdup(block->arena, text) };
-	record->notes.v = grown;
 }
 
 static int plan_names(struct plan_block *block, const struct plan_input *in, struct policy_result *record,

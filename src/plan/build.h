@@ -13,7 +13,7 @@ struct plan_input {
 	const struct oci_spec *spec;
 	const struct policy_settings *settings;
 	const struct host_facts *host;
-	bool no_pivot, no_new_keyring, cgroups_disabled;
+	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup;
 	bool die_with_parent; /* SIGKILL when the process that started it ends */
 	uint32_t preserve_fds;
 };

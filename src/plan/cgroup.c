@@ -13,6 +13,8 @@
 #include "plan/resources.h"
 
 #include "base/cleanup.h"
+#include "plan/part.h"
+#include "plan/unit.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -21,22 +23,6 @@
 #define POINTER "linux.cgroupsPath"
 
 enum { PATH_LENGTH_MAX = 1024 };
-
-/* ---- notes ---- */
-
-static void note(struct plan_block *block, struct policy_result *record, const char *check,
-		 const char *text)
-{
-	struct policy_note *grown =
-		dj_arena_array(block->arena, record->notes.n + 1, sizeof(*grown));
-
-	if (record->notes.n)
-		memcpy(grown, record->notes.v, record->notes.n * sizeof(*grown));
-	grown[record->notes.n] =
-		(struct policy_note){ .check = check, .text = dj_arena_strdup(block->arena, text) };
-	record->notes.v = grown;
-	record->notes.n++;
-}
 
 /* ---- path ---- */
 
@@ -106,6 +92,20 @@ static int add_base(const struct host_facts *host, char *out, size_t size, struc
 static bool names_path(const struct oci_spec *spec)
 {
 	return spec->linux.cgroups_path && *spec->linux.cgroups_path;
+}
+
+static int set_scope(struct plan_block *block, const struct plan_input *in, struct policy_result *record,
+		     struct donjon_error *err)
+{
+	char below[PATH_LENGTH_MAX], path[PATH_LENGTH_MAX] = "";
+	plan_str text;
+
+	if (plan_unit(block, in, below, sizeof(below), record, err) < 0 ||
+	    add_components(below, path, sizeof(path), err) < 0)
+		return -1;
+	text = plan_add_text(block, path);
+	plan_block_plan(block)->cgroup_path = text;
+	return 0;
 }
 
 static int set_path(struct plan_block *block, const struct plan_input *in, struct donjon_error *err)
@@ -285,7 +285,7 @@ static int plan_without(struct plan_block *block, const struct plan_input *in,
 		return dj_note(err, "%s", why);
 	for (size_t i = 0; i < DJ_COUNT(controls); i++) {
 		if (controls[i].added)
-			note(block, record, controls[i].check, why);
+			plan_note(block, record, controls[i].check, "%s", why);
 	}
 	return 0;
 }
@@ -299,12 +299,12 @@ int plan_resources(struct plan_block *block, const struct plan_input *in,
 
 	if ((r->memory.kernel.set && r->memory.kernel.v) ||
 	    (r->memory.kernel_tcp.set && r->memory.kernel_tcp.v))
-		note(block, record, "res.memory",
+		plan_note(block, record, "res.memory",
 		     "linux.resources.memory.kernel and kernelTCP are ignored: the kernel has no "
 		     "separate limits any more");
 	if (in->cgroups_disabled || in->host->cgroup_mode == HOST_CGROUP_NONE)
 		return plan_without(block, in, record, err);
-	if (set_path(block, in, err) < 0 ||
+	if ((in->systemd_cgroup ? set_scope(block, in, record, err) : set_path(block, in, err)) < 0 ||
 	    plan_resource_writes(block, r, in->host, in->settings, &writes, err) < 0)
 		return -1;
 	set_device_rules(block, in);

@@ -110,6 +110,21 @@ struct plan_cgroup_write {
 	bool ignore_missing;  /* no such file is fine (for example .rsvd.max) */
 };
 
+/* A property of the container's systemd unit that an annotation asks for. */
+enum plan_property_type {
+	PLAN_PROPERTY_BOOL,
+	PLAN_PROPERTY_INT,
+	PLAN_PROPERTY_UINT64,
+	PLAN_PROPERTY_STRING,
+	PLAN_PROPERTY_STRINGS,
+};
+struct plan_property {
+	plan_str name, text;
+	uint8_t type;   /* enum plan_property_type */
+	uint64_t number; /* bool, int and uint64 */
+	struct plan_list strings; /* of plan_str */
+};
+
 enum plan_capset { PLAN_CAP_BOUNDING, PLAN_CAP_EFFECTIVE, PLAN_CAP_PERMITTED, PLAN_CAP_INHERITABLE, PLAN_CAP_AMBIENT, PLAN_CAP_COUNT };
 
 struct dj_plan {
@@ -190,6 +205,10 @@ struct dj_plan {
 	bool cgroup;               /* false: --cgroup-manager disabled, or none available */
 	bool cgroup_required;      /* the config asks for limits: failure to create it is an error */
 	plan_str cgroup_path;      /* below each hierarchy's root, without leading '/' */
+	/* Made by systemd as a transient scope; 0: by us.  The path is the scope's then. */
+	plan_str cgroup_unit, cgroup_slice;
+	bool cgroup_user_manager;
+	struct plan_list unit_properties; /* of struct plan_property */
 	struct plan_list cgroup_writes; /* of struct plan_cgroup_write */
 	bool device_rules_set, device_rules_optional;
 	struct plan_list device_rules;  /* of struct oci_device_rule, in order, defaults included */

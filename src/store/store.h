@@ -28,6 +28,9 @@ struct store_pair {
 	char *key, *value;
 };
 
+/* A cgroup manager beside those that can be chosen: systemd, the instance of the user. */
+#define STORE_SYSTEMD_USER "systemd-user"
+
 /* What state.json holds. Strings live in the arena it was read into. */
 struct store_record {
 	char *id, *bundle, *rootfs, *oci_version;

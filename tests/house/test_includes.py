@@ -28,6 +28,7 @@ LIBRARIES = {
     "cap-ng.h": {"src/wrap/caps.c"},
     "seccomp.h": {"src/filter/syscalls.c"},
     "sys/apparmor.h": {"src/wrap/lsm.c"},
+    "systemd/sd-bus.h": {"src/wrap/systemd.c"},
     "selinux/selinux.h": {"src/wrap/lsm.c"},
 }
 

@@ -72,7 +72,18 @@ int donjon_container_kill(struct donjon_runtime *runtime, const char *id, const 
 int donjon_container_delete(struct donjon_runtime *runtime, const char *id, bool force,
 			    struct donjon_error *err);
 
-/* The state document of the OCI specification plus a `hardening` object. */
+/* Freezes all processes of a created or running container, and lets them go on.  Return when it is
+ * so.  The container must have a cgroup (DONJON_E_UNSUPPORTED). */
+int donjon_container_pause(struct donjon_runtime *runtime, const char *id, struct donjon_error *err);
+int donjon_container_resume(struct donjon_runtime *runtime, const char *id, struct donjon_error *err);
+
+/* Process ids of all that is in the container, ascending.  Free *pids with donjon_free(); it is NULL
+ * where *n is 0. */
+int donjon_container_processes(struct donjon_runtime *runtime, const char *id, pid_t **pids, size_t *n,
+			       struct donjon_error *err);
+
+/* The state document of the OCI specification plus a `hardening` object, and `updated`: the limits that
+ * donjon_container_update() has set. */
 int donjon_container_state(struct donjon_runtime *runtime, const char *id, char **json,
 			   struct donjon_error *err);
 

@@ -13,13 +13,18 @@ enum host_cgroup_mode {
 	HOST_CGROUP_V2,
 };
 
-enum { HOST_CGROUP_V1_MAX = 16 };
+enum { HOST_CGROUP_V1_MAX = 16, HOST_ID_MAP_MAX = 340 };
 
 /* One mounted v1 hierarchy: "memory" at /sys/fs/cgroup/memory, "cpu,cpuacct", "name=systemd". */
 struct host_cgroup_v1 {
 	char controllers[64];
 	char mount_point[128];
 	char self[256]; /* the runtime's own path in it, from /proc/self/cgroup */
+};
+
+/* Ids of the runtime's own user namespace that mean somebody outside. */
+struct host_id_range {
+	uint32_t first, size;
 };
 
 struct host_facts {
@@ -36,6 +41,10 @@ struct host_facts {
 	uint32_t euid, egid;
 	bool initial_userns;   /* the runtime runs in the initial user namespace */
 	bool root_is_mapped;   /* in a non-initial one whose 0 maps to an unprivileged host id (decision 17) */
+	bool setgroups_denied; /* in that namespace, for good: an unprivileged user wrote its map */
+	bool has_groups;       /* the runtime has supplementary groups besides its own */
+	struct host_id_range gids[HOST_ID_MAP_MAX]; /* mapped where it is not the initial one */
+	size_t n_gids;
 	bool may_set_rlimits;  /* CAP_SYS_RESOURCE in effect */
 	bool has_openat2;
 	bool apparmor, selinux; /* on in this kernel */

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/utc.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -113,11 +114,10 @@ static void quote(const char *line, char *out)
 
 static void now(char *buf, size_t size)
 {
-	time_t seconds = time(NULL);
-	struct tm tm;
+	char seconds[DJ_UTC_SIZE];
 
-	if (!gmtime_r(&seconds, &tm) || strftime(buf, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		(void)snprintf(buf, size, "1970-01-01T00:00:00Z");
+	dj_utc(time(NULL), seconds);
+	(void)snprintf(buf, size, "%sZ", seconds);
 }
 
 /* The members only errors have; callers ignore members they do not know. */

@@ -417,9 +417,11 @@ int path_make_mount_point(int root_fd, const char *path, bool want_dir, struct d
 		fd = ensure(root_fd, path, O_PATH, PARENT_MODE, CREATE_FILE);
 	if (fd < 0)
 		return dj_fail_os(err, -fd, "make mount point %s", path);
+	if (want_dir)
+		return dj_take_fd(&fd);
 	if (fstat(fd, &st) < 0)
 		return dj_fail_os(err, errno, "make mount point %s", path);
-	if (!want_dir && S_ISDIR(st.st_mode))
+	if (S_ISDIR(st.st_mode))
 		return dj_fail_os(err, EISDIR, "make mount point %s", path);
 	return dj_take_fd(&fd);
 }

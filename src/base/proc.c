@@ -23,33 +23,59 @@ enum {
 	SIGNAL_MAX = 64, /* the kernel's _NSIG on every architecture we build for */
 };
 
-static ssize_t read_stat(pid_t pid, char *buf, size_t size)
+static ssize_t read_stat(int proc_fd, pid_t pid, char *buf, size_t size)
 {
-	struct donjon_error err = { 0 }; /* no /proc, no such process: the same to our callers */
-	dj_auto_close int proc = procfs_open_host(&err);
-	dj_auto_close int fd = proc < 0 ? -1 : procfs_openat(proc, O_RDONLY, "%d/stat", (int)pid);
+	dj_auto_close int fd = procfs_openat(proc_fd, O_RDONLY, "%d/stat", (int)pid);
 
 	return fd < 0 ? -1 : file_read_kernel(fd, buf, size);
 }
 
 uint64_t proc_start_time(pid_t pid)
 {
-	char stat[1024];
+	struct donjon_error err = { 0 }; /* no /proc, no such process: the same to our callers */
+	dj_auto_close int proc = procfs_open_host(&err);
+
+	return proc < 0 ? 0 : proc_start_time_in(proc, pid);
+}
+
+/* Where its state is.  The program's name is free text in parentheses; what follows its last one is
+ * not. */
+static const char *read_from_state(int proc_fd, pid_t pid, char *buf, size_t size)
+{
 	const char *p;
 
-	if (pid <= 0 || read_stat(pid, stat, sizeof(stat)) < 0)
-		return 0;
-	/* The program's name is free text in parentheses; what follows its last one is not. */
-	p = strrchr(stat, ')');
-	if (!p || p[1] != ' ')
-		return 0;
-	p += 2;
+	if (pid <= 0 || read_stat(proc_fd, pid, buf, size) < 0)
+		return NULL;
+	p = strrchr(buf, ')');
+	return p && p[1] == ' ' ? p + 2 : NULL;
+}
+
+static uint64_t start_time_of(const char *state)
+{
+	const char *p = state;
+
 	for (int field = STAT_STATE; p && field < STAT_START_TIME; field++) {
 		p = strchr(p, ' ');
 		if (p)
 			p++;
 	}
 	return p ? strtoull(p, NULL, 10) : 0;
+}
+
+uint64_t proc_start_time_in(int proc_fd, pid_t pid)
+{
+	char stat[1024];
+	const char *state = read_from_state(proc_fd, pid, stat, sizeof(stat));
+
+	return state ? start_time_of(state) : 0;
+}
+
+bool proc_runs_since(int proc_fd, pid_t pid, uint64_t start_time)
+{
+	char stat[1024];
+	const char *state = read_from_state(proc_fd, pid, stat, sizeof(stat));
+
+	return state && *state != 'Z' && *state != 'X' && start_time_of(state) == start_time;
 }
 
 static bool has_ended(int pidfd)
@@ -71,15 +97,11 @@ int proc_open_identified(pid_t pid, uint64_t start_time)
 	return dj_take_fd(&fd);
 }
 
-int proc_boot_id(char buf[static 37], struct donjon_error *err)
+int proc_boot_id(int proc_fd, char buf[static 37], struct donjon_error *err)
 {
-	dj_auto_close int proc = procfs_open_host(err);
 	char text[64];
-	ssize_t n;
+	ssize_t n = procfs_read(proc_fd, "sys/kernel/random/boot_id", text, sizeof(text), err);
 
-	if (proc < 0)
-		return -1;
-	n = procfs_read(proc, "sys/kernel/random/boot_id", text, sizeof(text), err);
 	if (n < 0)
 		return -1;
 	if (n < BOOT_ID_LEN)

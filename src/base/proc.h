@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,12 +12,16 @@
  * one, too: the first thread of a program may have ended while others run, so whether a process has
  * ended is for a pidfd to say. */
 uint64_t proc_start_time(pid_t pid);
+/* The same, asked of a procfs that is open already. */
+uint64_t proc_start_time_in(int proc_fd, pid_t pid);
+/* Surely that process, and surely not ended; "no" needs a pidfd and a closer look. */
+bool proc_runs_since(int proc_fd, pid_t pid, uint64_t start_time);
 
 /* A pidfd of the process that had this start time, or -ESRCH if it is gone or is another one. */
 int proc_open_identified(pid_t pid, uint64_t start_time);
 
 /* First 36 characters of /proc/sys/kernel/random/boot_id. */
-int proc_boot_id(char buf[static 37], struct donjon_error *err);
+int proc_boot_id(int proc_fd, char buf[static 37], struct donjon_error *err);
 
 /* "9", "KILL", "SIGKILL", "sigrtmin+3" (any case; contract S1) -> number, or -1. */
 int proc_signal_number(const char *text);

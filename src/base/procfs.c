@@ -88,19 +88,55 @@ static int resolve_self(int proc_fd, char *path, size_t size)
 	return 0;
 }
 
-int procfs_openat(int proc_fd, int flags, const char *fmt, ...)
+static int open_beneath(int proc_fd, int flags, const char *fmt, va_list ap)
 {
 	char path[PROC_PATH_MAX];
-	va_list ap;
-	int len, r;
+	int len = vsnprintf(path, sizeof(path), fmt, ap), r;
 
-	va_start(ap, fmt);
-	len = vsnprintf(path, sizeof(path), fmt, ap);
-	va_end(ap);
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return -ENAMETOOLONG;
 	r = resolve_self(proc_fd, path, sizeof(path));
 	return r < 0 ? r : path_open_beneath(proc_fd, path, flags, 0);
+}
+
+int procfs_openat(int proc_fd, int flags, const char *fmt, ...)
+{
+	va_list ap;
+	int fd;
+
+	va_start(ap, fmt);
+	fd = open_beneath(proc_fd, flags, fmt, ap);
+	va_end(ap);
+	return fd;
+}
+
+int procfs_follow(int proc_fd, const char *link, const char *fmt, ...)
+{
+	dj_auto_close int dir = -1;
+	va_list ap;
+	int fd;
+
+	va_start(ap, fmt);
+	dir = open_beneath(proc_fd, O_PATH | O_DIRECTORY, fmt, ap);
+	va_end(ap);
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, link, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int procfs_ns_number(int ns_dir, const char *name, uint64_t *out)
+{
+	char link[64];
+	ssize_t n = readlinkat(ns_dir, name, link, sizeof(link) - 1);
+	const char *at;
+
+	if (n < 0)
+		return -errno;
+	link[n] = '\0';
+	at = strchr(link, '[');
+	*out = at ? strtoull(at + 1, NULL, 10) : 0;
+	return *out ? 0 : -EBADMSG;
 }
 
 int procfs_write(int proc_fd, const char *path, const char *text, struct donjon_error *err)

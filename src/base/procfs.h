@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* A private, detached procfs of the caller's pid namespace; where that is refused (rootless
@@ -23,6 +24,14 @@ int procfs_open_host(struct donjon_error *err);
 /* Opens proc_fd/<fmt...> beneath, no links, no mounts crossed; a leading "self/" or "thread-self/"
  * means the caller as that procfs numbers it.  -errno on failure. */
 int procfs_openat(int proc_fd, int flags, const char *fmt, ...) DJ_PRINTF(3, 4);
+
+/* Opens for reading what a magic link in the directory proc_fd/<fmt...> stands for: a namespace, an open
+ * file.  Only the link itself is followed.  -errno on failure. */
+int procfs_follow(int proc_fd, const char *link, const char *fmt, ...) DJ_PRINTF(3, 4);
+
+/* The number in "net:[4026531840]", a namespace's inode's: read from the link NAME in /proc/PID/ns, which
+ * costs half of following it.  0 or -errno. */
+int procfs_ns_number(int ns_dir, const char *name, uint64_t *out);
 
 /* One full write(2) of the text into the file; a short write is an error. */
 int procfs_write(int proc_fd, const char *path, const char *text, struct donjon_error *err);

@@ -33,6 +33,21 @@
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#define SYS_listmount 458
+#endif
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x00004000U
+#endif
+
+_Static_assert(sizeof(struct sys_statmount) == 512, "struct statmount as the kernel has it");
+
+/* struct mnt_id_req, first version. */
+struct mount_request {
+	uint32_t size, spare;
+	uint64_t mount_id, param;
+};
 
 enum { OPEN_TREE_CLOEXEC_ = O_CLOEXEC, FSOPEN_CLOEXEC_ = 1, FSMOUNT_CLOEXEC_ = 1 };
 
@@ -46,17 +61,55 @@ int sys_openat2(int dir_fd, const char *path, const struct open_how *how)
 	return result(syscall(SYS_openat2, dir_fd, path, how, sizeof(*how)));
 }
 
-int sys_mount_id(int fd, uint64_t *out)
+static int mount_id(int fd, unsigned kind, uint64_t *out)
 {
 	struct statx stx = { 0 };
-	int r = result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx));
+	int r = result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, kind, &stx));
 
 	if (r < 0)
 		return r;
-	if (!(stx.stx_mask & STATX_MNT_ID))
+	if (!(stx.stx_mask & kind))
 		return -ENOSYS;
 	*out = stx.stx_mnt_id;
 	return 0;
+}
+
+int sys_mount_id(int fd, uint64_t *out)
+{
+	return mount_id(fd, STATX_MNT_ID, out);
+}
+
+int sys_mount_id_unique(int fd, uint64_t *out)
+{
+	return mount_id(fd, STATX_MNT_ID_UNIQUE, out);
+}
+
+int sys_is_mount_root(int fd)
+{
+	struct statx stx = { 0 };
+	int r = result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, &stx));
+
+	if (r < 0)
+		return r;
+	if (!(stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
+		return -ENOSYS;
+	return (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+int sys_statmount(uint64_t id, uint64_t what, struct sys_statmount *out, size_t size)
+{
+	const struct mount_request request = {
+		.size = sizeof(request), .mount_id = id, .param = what,
+	};
+
+	return result(syscall(SYS_statmount, &request, out, size, 0));
+}
+
+int sys_listmount(uint64_t id, uint64_t *out, size_t n)
+{
+	const struct mount_request request = { .size = sizeof(request), .mount_id = id };
+
+	return result(syscall(SYS_listmount, &request, out, n, 0));
 }
 
 int sys_open_tree(int dir_fd, const char *path, unsigned flags)

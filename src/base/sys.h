@@ -38,8 +38,25 @@ struct sys_mount_attr {
 	uint64_t attr_set, attr_clr, propagation, userns_fd;
 };
 
+/* What statmount(2) is asked for here, and the part of its answer that holds it: offsets of strings
+ * in `str`, valid where `mask` says so.  Values: include/uapi/linux/mount.h. */
+#define SYS_STATMOUNT_MNT_ROOT 0x00000008U
+#define SYS_STATMOUNT_MNT_OPTS 0x00000080U
+struct sys_statmount {
+	uint32_t size, mnt_opts;
+	uint64_t mask;
+	uint8_t unused[88];
+	uint32_t mnt_root;
+	uint8_t rest[404];
+	char str[];
+};
+
 int sys_openat2(int dir_fd, const char *path, const struct open_how *how);
 int sys_mount_id(int fd, uint64_t *out); /* of the mount the descriptor is on (statx) */
+int sys_mount_id_unique(int fd, uint64_t *out); /* one that is never used again (Linux 6.8) */
+int sys_is_mount_root(int fd); /* 1 or 0: the descriptor is of the top of a mount */
+int sys_statmount(uint64_t mount_id, uint64_t what, struct sys_statmount *out, size_t size);
+int sys_listmount(uint64_t mount_id, uint64_t *out, size_t n); /* mounts below; how many */
 int sys_open_tree(int dir_fd, const char *path, unsigned flags); /* O_CLOEXEC is added */
 int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
 int sys_mount_setattr(int dir_fd, const char *path, unsigned flags, const struct sys_mount_attr *attr);

@@ -25,6 +25,21 @@ int hierarchy_open(const struct hierarchy *h);
 ssize_t cgroup_read(int dir_fd, const char *file, char *buf, size_t size);
 /* One write(2).  0 or -errno. */
 int cgroup_write(int dir_fd, const char *file, const char *text);
+/* A file that is one number: false where there is none; "max" is UINT64_MAX. */
+bool cgroup_read_number(int dir_fd, const char *file, uint64_t *out);
+/* The directory of a v1 controller, on whichever version it is; -1: it is not there. */
+struct cgroup_place {
+	int dir;
+	bool is_v2;
+};
+struct cgroup_place cgroup_place_of(const struct host_facts *host, const struct cgroup *cg,
+				    const char *controller);
+/* Where a write of the plan goes, or -1. */
+int cgroup_dir_of(const struct dj_plan *plan, const struct host_facts *host,
+		  const struct cgroup *cg, const struct plan_cgroup_write *write);
+/* The plan's limits without the device rules; none of them may be optional. */
+int cgroup_apply_writes(const struct dj_plan *plan, const struct host_facts *host,
+			const struct cgroup *cg, struct donjon_error *err);
 /* The number after "KEY " in a flat-keyed file such as cgroup.events; 0 where there is none. */
 uint64_t cgroup_read_key(int dir_fd, const char *file, const char *key);
 
@@ -51,6 +66,13 @@ struct patience {
 };
 struct patience patience_of(unsigned ms);
 bool patience_wait(struct patience *p); /* false: the time is over, nothing was waited */
+int patience_left_ms(const struct patience *p);
+
+/* Freezes or thaws, and waits until it is so; a freeze that does not come about is taken back.  0 or
+ * -errno (-ENOENT: there is no freezer). */
+int cgroup_set_frozen(const struct cgroup *cg, bool frozen, unsigned wait_ms);
+/* Does this cgroup of the v1 freezer, or one above it, ask for it? */
+bool cgroup_is_v1_frozen(int dir_fd);
 
 /* The device rules as a BPF_PROG_TYPE_CGROUP_DEVICE program; *out is malloc'ed.  The last rule that
  * speaks about a kind of access decides it; what no rule speaks about is denied. */

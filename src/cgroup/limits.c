@@ -29,19 +29,31 @@ static const struct plan_cgroup_write *writes_of(const struct dj_plan *plan)
 	return plan_items(plan, plan->cgroup_writes, struct plan_cgroup_write);
 }
 
-static int dir_of(const struct applier *a, const char *controller)
+struct cgroup_place cgroup_place_of(const struct host_facts *host, const struct cgroup *cg,
+				    const char *controller)
 {
+	int index = plan_v1_hierarchy(host, controller);
+
+	if (index >= 0)
+		return (struct cgroup_place){ .dir = cg->v1[index] };
+	return (struct cgroup_place){ .dir = cg->v2, .is_v2 = true };
+}
+
+int cgroup_dir_of(const struct dj_plan *plan, const struct host_facts *host,
+		  const struct cgroup *cg, const struct plan_cgroup_write *write)
+{
+	const char *controller = plan_text(plan, write->controller);
 	int index;
 
 	if (!*controller)
-		return a->cg->v2;
-	index = plan_v1_hierarchy(a->host, controller);
-	return index < 0 ? -1 : a->cg->v1[index];
+		return cg->v2;
+	index = plan_v1_hierarchy(host, controller);
+	return index < 0 ? -1 : cg->v1[index];
 }
 
 static int write_one(const struct applier *a, const struct plan_cgroup_write *w)
 {
-	int dir = dir_of(a, plan_text(a->plan, w->controller));
+	int dir = cgroup_dir_of(a->plan, a->host, a->cg, w);
 
 	if (dir < 0)
 		return -ENOENT;
@@ -125,7 +137,7 @@ static int write_again(const struct applier *a, const bool *again, struct donjon
 	return 0;
 }
 
-static int apply_writes(const struct applier *a, struct donjon_error *err)
+static int apply_all(const struct applier *a, struct donjon_error *err)
 {
 	dj_auto_free bool *again = calloc(a->plan->cgroup_writes.n + 1, sizeof(*again));
 
@@ -134,6 +146,15 @@ static int apply_writes(const struct applier *a, struct donjon_error *err)
 	if (write_all(a, again, err) < 0)
 		return -1;
 	return write_again(a, again, err);
+}
+
+int cgroup_apply_writes(const struct dj_plan *plan, const struct host_facts *host,
+			const struct cgroup *cg, struct donjon_error *err)
+{
+	/* None of these writes is optional, so nobody is told of what cannot be had. */
+	const struct applier a = { .plan = plan, .host = host, .cg = cg };
+
+	return apply_all(&a, err);
 }
 
 static int apply_devices(const struct applier *a, struct donjon_error *err)
@@ -156,7 +177,7 @@ int cgroup_apply(const struct dj_plan *plan, const struct host_facts *host, cons
 {
 	const struct applier a = { plan, host, cg, unavailable, data };
 
-	if (apply_writes(&a, err) < 0 || apply_devices(&a, err) < 0)
+	if (apply_all(&a, err) < 0 || apply_devices(&a, err) < 0)
 		return -1;
 	return plan->cgroup_chown ? cgroup_delegate(plan, cg, err) : 0;
 }
@@ -196,7 +217,10 @@ int cgroup_delegate(const struct dj_plan *plan, const struct cgroup *cg, struct 
 	if (uid < 0 || cg->v2 < 0)
 		return 0;
 	if (fchown(cg->v2, (uid_t)uid, (gid_t)-1) < 0)
-		return dj_fail_os(err, errno, "delegate the cgroup to uid %lld", (long long)uid);
+		/* Rootless, what was delegated to us cannot be given to another id: it stays ours. */
+		return plan->rootless && errno == EPERM
+			       ? 0
+			       : dj_fail_os(err, errno, "delegate the cgroup to uid %lld", (long long)uid);
 	read_delegate_list(list, sizeof(list));
 	while ((file = strsep(&rest, "\n"))) {
 		if (*file && !strchr(file, '/') &&

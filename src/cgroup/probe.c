@@ -65,7 +65,7 @@ static void read_line(struct host_facts *host, char *line)
 static int read_self(struct host_facts *host, struct donjon_error *err)
 {
 	dj_auto_close int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-	char text[SELF_MAX];
+	dj_auto_free char *text = malloc(SELF_MAX); /* mostly not touched: on the stack it would be cleared */
 	char *rest = text, *line;
 	struct statfs fs;
 	ssize_t n;
@@ -75,7 +75,7 @@ static int read_self(struct host_facts *host, struct donjon_error *err)
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
 		return dj_fail(err, DONJON_E_VERIFY,
 			       "/proc/self/cgroup is not of a proc filesystem");
-	n = file_read_kernel(fd, text, sizeof(text));
+	n = text ? file_read_kernel(fd, text, SELF_MAX) : -ENOMEM;
 	if (n < 0)
 		return dj_fail_os(err, (int)-n, "read /proc/self/cgroup");
 	while ((line = strsep(&rest, "\n")))

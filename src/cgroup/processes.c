@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-	FREEZE_WAIT_MS = 2000,
+	FREEZE_TO_KILL_MS = 500,
 	KILL_WAIT_MS = 5000,
 	BATCH = 64, /* pidfds held at a time */
 };
@@ -151,78 +151,12 @@ int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n, struct donjon_
 	return 0;
 }
 
-/* ---- freezing ---- */
-
-static bool is_v1_frozen(int dir_fd)
-{
-	char state[32];
-
-	return cgroup_read(dir_fd, "freezer.state", state, sizeof(state)) > 0 &&
-	       strcmp(state, "THAWED") != 0;
-}
-
-static bool is_v2_frozen(int dir_fd)
-{
-	char asked[8];
-
-	return (cgroup_read(dir_fd, "cgroup.freeze", asked, sizeof(asked)) > 0 &&
-		strcmp(asked, "1") == 0) ||
-	       cgroup_read_key(dir_fd, "cgroup.events", "frozen") == 1;
-}
-
-int cgroup_is_frozen(const struct cgroup *cg)
-{
-	int v1 = cgroup_v1_dir(cg, cg->freezer);
-
-	return (v1 >= 0 && is_v1_frozen(v1)) || (cg->v2 >= 0 && is_v2_frozen(cg->v2));
-}
-
-/* The state has been reached, not only asked for. */
-static bool has_reached(int v1, int v2, bool frozen)
-{
-	char state[32];
-
-	if (v1 < 0)
-		return cgroup_read_key(v2, "cgroup.events", "frozen") == (frozen ? 1 : 0);
-	return cgroup_read(v1, "freezer.state", state, sizeof(state)) > 0 &&
-	       strcmp(state, frozen ? "FROZEN" : "THAWED") == 0;
-}
-
-static int ask(int v1, int v2, bool frozen)
-{
-	if (v1 >= 0)
-		return cgroup_write(v1, "freezer.state", frozen ? "FROZEN" : "THAWED");
-	return v2 >= 0 ? cgroup_write(v2, "cgroup.freeze", frozen ? "1" : "0") : -ENOENT;
-}
-
-int cgroup_freeze(const struct cgroup *cg, bool frozen, struct donjon_error *err)
-{
-	struct patience patience = patience_of(FREEZE_WAIT_MS);
-	const char *what = frozen ? "freeze" : "thaw";
-	int v1 = cgroup_v1_dir(cg, cg->freezer);
-	int r = ask(v1, cg->v2, frozen);
-
-	if (r == -ENOENT)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "%s: the container has no freezer cgroup",
-			       what);
-	if (r < 0)
-		return dj_fail_os(err, -r, "%s the cgroup", what);
-	while (!has_reached(v1, cg->v2, frozen)) {
-		if (patience_wait(&patience))
-			continue;
-		if (frozen) /* half frozen is neither running nor paused */
-			(void)ask(v1, cg->v2, false);
-		return dj_fail_os(err, ETIMEDOUT, "%s the cgroup", what);
-	}
-	return 0;
-}
-
 /* ---- killing ---- */
 
 static int thaw_one(int dir_fd, void *data)
 {
 	(void)data;
-	if (is_v1_frozen(dir_fd))
+	if (cgroup_is_v1_frozen(dir_fd))
 		(void)cgroup_write(dir_fd, "freezer.state", "THAWED");
 	return 0;
 }
@@ -312,13 +246,11 @@ static int count(const struct cgroup *cg, size_t *n)
  * has to do. */
 static int kill_frozen(const struct cgroup *cg)
 {
-	struct donjon_error ignored = { 0 };
 	int r;
 
-	(void)cgroup_freeze(cg, true, &ignored);
+	(void)cgroup_set_frozen(cg, true, FREEZE_TO_KILL_MS);
 	r = signal_everybody(cg, SIGKILL);
-	dj_error_clear(&ignored);
-	(void)cgroup_freeze(cg, false, &ignored);
+	(void)cgroup_set_frozen(cg, false, FREEZE_TO_KILL_MS);
 	return r;
 }
 
@@ -354,15 +286,4 @@ int cgroup_kill_all(const struct cgroup *cg, int sig, struct donjon_error *err)
 		return kill_repeatedly(cg, err);
 	r = signal_everybody(cg, sig);
 	return r < 0 ? dj_fail_os(err, -r, "signal the cgroup's processes") : 0;
-}
-
-/* ---- what happened ---- */
-
-uint64_t cgroup_oom_kills(const struct cgroup *cg)
-{
-	int v1 = cgroup_v1_dir(cg, cg->memory);
-
-	if (v1 >= 0)
-		return cgroup_read_key(v1, "memory.oom_control", "oom_kill");
-	return cg->v2 >= 0 ? cgroup_read_key(cg->v2, "memory.events", "oom_kill") : 0;
 }

@@ -254,7 +254,7 @@ int scope_start(const struct dj_plan *plan, pid_t *keeper, struct donjon_error *
 	return r;
 }
 
-int scope_update(const struct dj_plan *plan, const char *unit, bool user, struct donjon_error *err)
+int scope_update(const struct dj_plan *plan, struct donjon_error *err)
 {
 	struct systemd *systemd;
 	struct builder b = { .n = 0 };
@@ -263,10 +263,10 @@ int scope_update(const struct dj_plan *plan, const char *unit, bool user, struct
 	add_limits(&b, plan);
 	if (b.n == 0)
 		return 0;
-	systemd = systemd_open(user, err);
+	systemd = systemd_open(plan->cgroup_user_manager, err);
 	if (!systemd)
 		return -1;
-	r = systemd_set_properties(systemd, unit, b.v, b.n, err);
+	r = systemd_set_properties(systemd, plan_text(plan, plan->cgroup_unit), b.v, b.n, err);
 	systemd_close(systemd);
 	return r;
 }

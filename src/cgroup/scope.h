@@ -14,7 +14,7 @@ int scope_start(const struct dj_plan *plan, pid_t *keeper, struct donjon_error *
 void scope_release(pid_t *keeper);
 
 /* Tells systemd the plan's limits, so that it does not write its own ideas over them. */
-int scope_update(const struct dj_plan *plan, const char *unit, bool user, struct donjon_error *err);
+int scope_update(const struct dj_plan *plan, struct donjon_error *err);
 
 /* Ends the unit of a cgroup path, if systemd still has it. */
 int scope_stop(const char *cgroup_path, bool user, struct donjon_error *err);

@@ -92,6 +92,8 @@ void cgroup_close(struct cgroup *cg)
 		dj_close(&cg->v1_tasks[i]);
 	}
 	dj_close(&cg->v2);
+	while (cg->n_roots > 0)
+		dj_close(&cg->roots[--cg->n_roots]);
 }
 
 /* ---- marks ---- */
@@ -398,6 +400,22 @@ int cgroup_remove(const struct host_facts *host, const char *path, struct donjon
 	return first < 0 ? dj_fail_os(err, -first, "remove cgroup /%s (%s)", path, failed) : 0;
 }
 
+bool cgroup_remove_unused(const struct host_facts *host, const struct cgroup *made, const char *path)
+{
+	struct hierarchy hierarchies[HIERARCHY_MAX];
+	size_t n = hierarchies_of(host, hierarchies);
+	struct patience none = patience_of(0);
+
+	for (size_t i = 0; i < n && *path; i++) {
+		int r = i < made->n_roots ? try_remove(made->roots[i], path)
+					  : remove_from(&hierarchies[i], path, &none);
+
+		if (r < 0)
+			return false;
+	}
+	return true;
+}
+
 /* ---- creating ---- */
 
 /* A container that shares a cgroup shares its limits, and is killed with it. */
@@ -420,9 +438,10 @@ static int check_unused(int dir_fd, const struct maker *m, pid_t keeper, struct 
 static int create_in(struct maker *m, struct cgroup *cg, struct donjon_error *err)
 {
 	const struct hierarchy *h = m->hierarchy;
-	dj_auto_close int root = hierarchy_open(h);
-	int fd = root;
+	int root = hierarchy_open(h), fd = root;
 
+	if (root >= 0)
+		cg->roots[cg->n_roots++] = root;
 	/* Another container's end may remove a parent that is empty for a moment: ENOENT
 	 * for its name, ENODEV for its files. */
 	for (int i = 0; root >= 0 && i < RACES_MAX; i++) {
@@ -433,6 +452,9 @@ static int create_in(struct maker *m, struct cgroup *cg, struct donjon_error *er
 	if (fd < 0)
 		return dj_fail_os(err, -fd, "make cgroup /%s (%s)", m->path, h->name);
 	*slot(cg, h) = fd;
+	/* Of the same name, and somebody else's: as out of reach as its parent. */
+	if (!m->made && faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
+		return dj_fail_os(err, errno, "use cgroup /%s (%s)", m->path, h->name);
 	if (!m->made && check_unused(fd, m, cg->keeper, err) < 0)
 		return -1;
 	if (h->is_v2)
@@ -445,12 +467,8 @@ static int create_in(struct maker *m, struct cgroup *cg, struct donjon_error *er
 }
 
 /* Takes back what `m` made, and parents made for it. */
-static void undo(const struct maker *m)
+static void undo(const struct maker *m, int root)
 {
-	dj_auto_close int root = hierarchy_open(m->hierarchy);
-
-	if (root < 0)
-		return;
 	if (m->made)
 		(void)try_remove(root, m->path);
 	else
@@ -464,15 +482,18 @@ int cgroup_create(const struct dj_plan *plan, const struct host_facts *host, str
 	struct maker makers[HIERARCHY_MAX];
 	size_t n = hierarchies_of(host, hierarchies), done = 0;
 	struct cgroup cg = empty_for(host);
+	/* With its parents; what is made below the root has none that could be. */
+	bool may_be_frozen = strchr(plan_text(plan, plan->cgroup_path), '/') != NULL;
 	int r = plan->cgroup_unit ? scope_start(plan, &cg.keeper, err) : 0;
 
 	while (r == 0 && done < n) {
 		makers[done] = maker_of(plan, host, &hierarchies[done]);
 		r = create_in(&makers[done], &cg, err);
 		cg.made = cg.made || makers[done].made;
+		may_be_frozen = may_be_frozen || !makers[done].made;
 		done++;
 	}
-	if (r == 0 && cgroup_is_frozen(&cg))
+	if (r == 0 && may_be_frozen && cgroup_is_frozen(&cg))
 		r = dj_fail(err, DONJON_E_CONFIG, "linux.cgroupsPath: cgroup /%s is frozen",
 			    plan_text(plan, plan->cgroup_path));
 	if (r < 0) {
@@ -480,9 +501,9 @@ int cgroup_create(const struct dj_plan *plan, const struct host_facts *host, str
 
 		if (plan->cgroup_unit && cg.keeper > 0)
 			(void)scope_stop(plan_text(plan, plan->cgroup_path), plan->cgroup_user_manager, &ignored);
+		for (size_t i = cg.n_roots; i > 0; i--)
+			undo(&makers[i - 1], cg.roots[i - 1]);
 		cgroup_close(&cg);
-		while (done > 0)
-			undo(&makers[--done]);
 		return -1;
 	}
 	*out = cg;

@@ -24,6 +24,19 @@ int cgroup_write(int dir_fd, const char *file, const char *text)
 	return fd < 0 ? fd : file_write_all(fd, text, strlen(text));
 }
 
+bool cgroup_read_number(int dir_fd, const char *file, uint64_t *out)
+{
+	char text[64], *end;
+
+	if (dir_fd < 0 || cgroup_read(dir_fd, file, text, sizeof(text)) <= 0)
+		return false;
+	*out = UINT64_MAX;
+	if (strcmp(text, "max") == 0)
+		return true;
+	*out = strtoull(text, &end, 10);
+	return end != text && *end == '\0';
+}
+
 uint64_t cgroup_read_key(int dir_fd, const char *file, const char *key)
 {
 	char text[1024];
@@ -62,6 +75,13 @@ bool patience_wait(struct patience *p)
 	(void)nanosleep(&pause, NULL);
 	p->pause_us = p->pause_us < LONGEST_US / 2 ? p->pause_us * 2 : LONGEST_US;
 	return true;
+}
+
+int patience_left_ms(const struct patience *p)
+{
+	uint64_t now = now_us();
+
+	return now < p->until_us ? (int)((p->until_us - now + 999) / 1000) : 0;
 }
 
 /* One thing still to be done: go into `name`, or, with everything below it done, come back. */

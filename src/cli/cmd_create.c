@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MAX = 1 << 20 }; /* more than any limit allows (fs.nr_open) */
 
 /* Socket activation, if it is meant for this process (V4). */
 static void take_listen_fds(struct donjon_create_options *out)
@@ -16,7 +15,7 @@ static void take_listen_fds(struct donjon_create_options *out)
 	if (!pid || !count || strtol(pid, &end, 10) != getpid() || *end)
 		return;
 	out->listen_fds = (unsigned)strtoul(count, &end, 10);
-	if (*end || out->listen_fds > DESCRIPTORS_MAX)
+	if (*end || out->listen_fds > CLI_DESCRIPTORS_MAX)
 		out->listen_fds = 0;
 	out->listen_names = getenv("LISTEN_FDNAMES");
 }
@@ -24,8 +23,8 @@ static void take_listen_fds(struct donjon_create_options *out)
 int cli_create_options(const struct cli_options *o, struct donjon_create_options *out,
                        struct donjon_error *err)
 {
-	if (o->preserve_fds > DESCRIPTORS_MAX)
-		return cli_fail(err, DONJON_E_USAGE, "option --preserve-fds: too many");
+	if (cli_check_preserved(o, err) < 0)
+		return -1;
 	*out = (struct donjon_create_options){
 		.size = sizeof(*out),
 		.bundle = o->bundle,

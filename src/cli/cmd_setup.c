@@ -1,4 +1,4 @@
-/* donjon setup ENGINE: the drop-in that makes donjon known there. */
+/* donjon setup: the drop-in that makes donjon known to an engine. */
 #include "cli/commands.h"
 #include "cli/runtime.h"
 #include "cli/setup.h"

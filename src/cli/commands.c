@@ -26,22 +26,25 @@
 	  "print what would be done and change nothing" }, \
 	{ "format", 0, CLI_CHOICE, "text|json", AT(format), "how --dry-run prints" }
 
+#define ROWS_DELIVER \
+	{ "console-socket", 0, CLI_STRING, "PATH", AT(console_socket), \
+	  "socket that receives the terminal" }, \
+	{ "pidfd-socket", 0, CLI_STRING, "PATH", AT(pidfd_socket), \
+	  "socket that receives a pidfd of the process" }, \
+	{ "pid-file", 0, CLI_STRING, "FILE", AT(pid_file), "file to write the process id to" }, \
+	{ "preserve-fds", 0, CLI_NUMBER, "N", AT(preserve_fds), \
+	  "pass descriptors 3 to 3+N-1 to the process" }
+
 #define ROWS_CREATE \
 	{ "bundle", 'b', CLI_STRING, "DIR", AT(bundle), "bundle (default: the current directory)" }, \
 	{ "config", 'f', CLI_STRING, "FILE", AT(config), "configuration instead of the bundle's" }, \
 	{ "seccomp", 0, CLI_STRING, "FILE", AT(seccomp), \
 	  "seccomp profile instead of the configuration's; Docker's form, too" }, \
-	{ "console-socket", 0, CLI_STRING, "PATH", AT(console_socket), \
-	  "socket that receives the terminal" }, \
-	{ "pidfd-socket", 0, CLI_STRING, "PATH", AT(pidfd_socket), \
-	  "socket that receives a pidfd of the container" }, \
-	{ "pid-file", 0, CLI_STRING, "FILE", AT(pid_file), "file to write the process id to" }, \
+	ROWS_DELIVER, \
 	{ "no-pivot", 0, CLI_BOOL, NULL, AT(no_pivot), \
 	  "move the root instead of pivoting to it (for initramfs; weaker)" }, \
 	{ "no-new-keyring", 0, CLI_BOOL, NULL, AT(no_new_keyring), \
 	  "keep the caller's session keyring" }, \
-	{ "preserve-fds", 0, CLI_NUMBER, "N", AT(preserve_fds), \
-	  "pass descriptors 3 to 3+N-1 to the container" }, \
 	{ "no-subreaper", 0, CLI_BOOL, NULL, AT(no_subreaper), \
 	  "do not reap what the container leaves behind" }
 
@@ -77,6 +80,29 @@ static const struct cli_option run_options[] = {
 	ROWS_POLICY, ROWS_DRY_RUN, ROW_HELP, ROW_END,
 };
 
+static const struct cli_option exec_options[] = {
+	{ "process", 'p', CLI_STRING, "FILE", AT(process),
+	  "file that describes the process, instead of CMD and the options that do" },
+	{ "tty", 't', CLI_BOOL, NULL, AT(tty), "give it a terminal" },
+	{ "user", 'u', CLI_STRING, "UID[:GID]", AT(user), "ids of the process, as numbers" },
+	{ "additional-gids", 'g', CLI_LIST, "GID", AT(additional_gids),
+	  "supplementary group beside the container's; repeatable" },
+	{ "cwd", 0, CLI_STRING, "DIR", AT(cwd), "working directory" },
+	{ "env", 'e', CLI_LIST, "K=V", AT(env), "environment variable; repeatable" },
+	{ "cap", 'c', CLI_LIST, "CAP", AT(caps), "capability beside the container's; repeatable" },
+	{ "no-new-privs", 0, CLI_BOOL, NULL, AT(no_new_privs), "set no_new_privs" },
+	{ "apparmor", 0, CLI_STRING, "PROFILE", AT(apparmor), "AppArmor profile (default: the container's)" },
+	{ "process-label", 0, CLI_STRING, "LABEL", AT(process_label),
+	  "SELinux label (default: the container's)" },
+	{ "detach", 'd', CLI_BOOL, NULL, AT(detach), "return once the program runs" },
+	ROWS_DELIVER,
+	{ "cgroup", 0, CLI_LIST, "[CONTROLLER:]PATH", AT(cgroups),
+	  "cgroup below the container's own; repeatable" },
+	{ "ignore-paused", 0, CLI_BOOL, NULL, AT(ignore_paused),
+	  "also in a paused container: the process waits until it is resumed" },
+	ROW_HELP, ROW_END,
+};
+
 static const struct cli_option kill_options[] = {
 	{ "all", 'a', CLI_BOOL, NULL, AT(all), "signal every process of the container" },
 	ROW_HELP, ROW_END,
@@ -93,11 +119,56 @@ static const struct cli_option list_options[] = {
 	ROW_HELP, ROW_END,
 };
 
+static const struct cli_option ps_options[] = {
+	{ "format", 'f', CLI_CHOICE, "table|json", AT(format), "how to print" },
+	ROW_HELP, ROW_END,
+};
+
+static const struct cli_option update_options[] = {
+	{ "resources", 'r', CLI_STRING, "FILE", AT(resources),
+	  "linux.resources as JSON, - for standard input; other options are ignored then" },
+	{ "memory", 0, CLI_BYTE_LIMIT, "N", AT(memory), "memory limit; k, m, g; -1: none" },
+	{ "memory-reservation", 0, CLI_BYTE_LIMIT, "N", AT(memory_reservation),
+	  "memory that is taken back last" },
+	{ "memory-swap", 0, CLI_BYTE_LIMIT, "N", AT(memory_swap),
+	  "limit of memory and swap together; -1: none" },
+	{ "kernel-memory", 0, CLI_BYTE_LIMIT, "N", AT(kernel_memory), "accepted and ignored" },
+	{ "kernel-memory-tcp", 0, CLI_BYTE_LIMIT, "N", AT(kernel_memory_tcp),
+	  "accepted and ignored" },
+	{ "cpu-share", 0, CLI_LIMIT, "N", AT(cpu_shares), "CPU weight; 1024 is the default" },
+	{ "cpu-quota", 0, CLI_LIMIT, "USECS", AT(cpu_quota), "CPU time in a period; -1: no limit" },
+	{ "cpu-period", 0, CLI_LIMIT, "USECS", AT(cpu_period), "length of that period" },
+	{ "cpu-burst", 0, CLI_LIMIT, "USECS", AT(cpu_burst),
+	  "CPU time saved for later, at most the quota" },
+	{ "cpu-rt-period", 0, CLI_LIMIT, "USECS", AT(cpu_rt_period),
+	  "period of realtime CPU time; cgroup v1" },
+	{ "cpu-rt-runtime", 0, CLI_LIMIT, "USECS", AT(cpu_rt_runtime),
+	  "realtime CPU time in that period; cgroup v1" },
+	{ "cpuset-cpus", 0, CLI_STRING, "LIST", AT(cpuset_cpus), "CPUs to run on, such as 0-3,7" },
+	{ "cpuset-mems", 0, CLI_STRING, "LIST", AT(cpuset_mems), "memory nodes to use" },
+	{ "cpu-idle", 0, CLI_LIMIT, "0|1", AT(cpu_idle), "1: run only when nobody else does" },
+	{ "blkio-weight", 0, CLI_LIMIT, "N", AT(blkio_weight), "block I/O weight, 10 to 1000" },
+	{ "pids-limit", 0, CLI_LIMIT, "N", AT(pids_limit),
+	  "limit of processes and threads; -1: none" },
+	{ "l3-cache-schema", 0, CLI_STRING, "SCHEMA", AT(l3_cache_schema),
+	  "for containers with an RDT group" },
+	{ "mem-bw-schema", 0, CLI_STRING, "SCHEMA", AT(mem_bw_schema),
+	  "for containers with an RDT group" },
+	ROW_HELP, ROW_END,
+};
+
+static const struct cli_option events_options[] = {
+	{ "stats", 0, CLI_BOOL, NULL, AT(stats), "one sample, then exit" },
+	{ "interval", 0, CLI_DURATION, "DURATION", AT(interval_ms),
+	  "time between samples (default: 5s)" },
+	ROW_HELP, ROW_END,
+};
+
 static const struct cli_option spec_options[] = {
 	{ "bundle", 'b', CLI_STRING, "DIR", AT(bundle), "where to write config.json" },
 	{ "rootless", 0, CLI_BOOL, NULL, AT(for_rootless), "for an unprivileged user" },
 	{ "policy", 0, CLI_STRING, "LEVEL", AT(level),
-	  "hardened: a document that level changes nothing in" },
+	  "hardened: a document in which that level changes nothing" },
 	ROW_HELP, ROW_END,
 };
 
@@ -128,6 +199,8 @@ const struct cli_command cli_commands[] = {
 	  no_options, cmd_start, NULL },
 	{ "run", "create and start a container", "ID", 1, 1, false, false,
 	  run_options, cmd_run, NULL },
+	{ "exec", "run a further process in a container", "ID [CMD [ARG...]]", 1, -1, false, true,
+	  exec_options, cmd_exec, exec_failure },
 	{ "state", "show a container's state as JSON", "ID", 1, 1, false, false,
 	  no_options, cmd_state, NULL },
 	{ "kill", "signal a container (default: SIGTERM)", "ID [SIGNAL]", 1, 2, false, true,
@@ -136,13 +209,24 @@ const struct cli_command cli_commands[] = {
 	  delete_options, cmd_delete, NULL },
 	{ "list", "list containers", "", 0, 0, false, false,
 	  list_options, cmd_list, NULL },
+	{ "ps", "list a container's processes", "ID [PS-ARGUMENT...]", 1, -1, false, true,
+	  ps_options, cmd_ps, NULL },
+	{ "pause", "freeze a container's processes", "ID", 1, 1, false, false,
+	  no_options, cmd_pause, NULL },
+	{ "resume", "let a paused container go on", "ID", 1, 1, false, false,
+	  no_options, cmd_resume, NULL },
+	{ "update", "change a container's limits", "ID", 1, 1, false, false,
+	  update_options, cmd_update, NULL },
+	{ "events", "show what a container uses, again and again", "ID", 1, 1, false, false,
+	  events_options, cmd_events, NULL },
 	{ "spec", "write a config.json to start from", "", 0, 0, false, false,
 	  spec_options, cmd_spec, NULL },
 	{ "features", "show what this build supports as JSON", "", 0, 0, false, false,
 	  no_options, cmd_features, NULL },
 	{ "sandbox", "run a command in a hardened sandbox without a bundle", "[--] CMD [ARG...]", 1, -1,
 	  false, true, sandbox_options, cmd_sandbox, sandbox_failure },
-	{ "setup", "show how to make donjon known to an engine", "ENGINE", 1, 1, false, false,
+	{ "setup", "show how to make donjon known to an engine",
+	  "podman|containerd|docker|crio|kubernetes", 1, 1, false, false,
 	  setup_options, cmd_setup, NULL },
 	{ "completion", "print the completion script of a shell", "bash|zsh|fish", 1, 1, false, false,
 	  no_options, cmd_completion, NULL },

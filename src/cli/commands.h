@@ -27,11 +27,18 @@ void cli_print_command(FILE *out, const struct cli_command *command);
 /* cmd_<verb>.c */
 int cmd_create(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_run(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int cmd_exec(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int exec_failure(const struct donjon_error *err);
 int cmd_start(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_state(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_kill(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_delete(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_list(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int cmd_ps(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int cmd_pause(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int cmd_resume(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int cmd_update(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
+int cmd_events(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_spec(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_features(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);
 int cmd_completion(const struct cli_options *o, int argc, char **argv, struct donjon_error *err);

@@ -135,10 +135,63 @@ static int set_bytes(const struct cli_option *row, const char *value, void *at,
 	return 0;
 }
 
+/* -1 is "no limit". */
+static int set_limit(const struct cli_option *row, const char *value, void *at,
+                     struct donjon_error *err)
+{
+	struct cli_number *number = at;
+
+	if (strcmp(value, "-1") == 0)
+		number->v = -1;
+	else if ((row->kind == CLI_LIMIT ? set_number : set_bytes)(row, value, &number->v, err) < 0)
+		return -1;
+	number->set = true;
+	return 0;
+}
+
+/* One of the units of Go's durations, as callers write them; 0: none of them. */
+static int64_t unit_ms(const char **p)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 60 * 60 * 1000 } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t len = strlen(units[i].name);
+
+		if (strncmp(*p, units[i].name, len) == 0) {
+			*p += len;
+			return units[i].ms;
+		}
+	}
+	return 0;
+}
+
+static int set_duration(const struct cli_option *row, const char *value, void *at,
+                        struct donjon_error *err)
+{
+	const char *p = value;
+	int64_t total = 0, number;
+	bool good = *p;
+
+	while (good && *p)
+		good = parse_number(p, &p, &number) == 0 &&
+		       !__builtin_mul_overflow(number, unit_ms(&p), &number) &&
+		       !__builtin_add_overflow(total, number, &total) && p[-1] > '9';
+	if (!good || total == 0)
+		return cli_fail(err, DONJON_E_USAGE,
+		                "option --%s: \"%s\" is not a duration (500ms, 5s, 1m30s)",
+		                row->name, value);
+	*(int64_t *)at = total;
+	return 0;
+}
+
 static int (*const setters[])(const struct cli_option *row, const char *value, void *at,
                               struct donjon_error *err) = {
 	[CLI_BOOL] = set_bool,    [CLI_STRING] = set_string, [CLI_CHOICE] = set_choice,
 	[CLI_LIST] = add_to_list, [CLI_NUMBER] = set_number, [CLI_BYTES] = set_bytes,
+	[CLI_LIMIT] = set_limit,  [CLI_BYTE_LIMIT] = set_limit, [CLI_DURATION] = set_duration,
 };
 
 /* ---- parsing: getopt_long_only() for its conventions (R1, R2), minus its abbreviations ---- */
@@ -237,18 +290,28 @@ void cli_done(struct cli_options *options)
 	free(options->overrides.v);
 	free(options->binds.v);
 	free(options->env.v);
+	free(options->additional_gids.v);
+	free(options->caps.v);
+	free(options->cgroups.v);
 }
 
 /* ---- help ---- */
 
+/* Help stands beside the option, or below one that reaches into its column. */
 void cli_print_options(FILE *out, const struct cli_option *rows)
 {
+	enum { COLUMN = 35 };
+
 	for (; rows->name; rows++) {
 		char left[64];
 
-		(void)snprintf(left, sizeof(left), "%s%c%s--%s%s%s", rows->letter ? "-" : " ",
+		(void)snprintf(left, sizeof(left), "%s%c%s%s%s%s%s", rows->letter ? "-" : " ",
 		               rows->letter ? rows->letter : ' ', rows->letter ? ", " : "  ",
-		               rows->name, rows->value ? " " : "", rows->value ? rows->value : "");
-		fprintf(out, "  %-34s %s\n", left, rows->help);
+		               rows->name[1] ? "--" : "-", rows->name, rows->value ? " " : "",
+		               rows->value ? rows->value : "");
+		if (strlen(left) < COLUMN)
+			fprintf(out, "  %-*s%s\n", COLUMN, left, rows->help);
+		else
+			fprintf(out, "  %s\n  %*s%s\n", left, COLUMN, "", rows->help);
 	}
 }

@@ -19,6 +19,10 @@ enum cli_kind {
 	CLI_LIST,   /* struct cli_list: repetition appends */
 	CLI_NUMBER, /* int64_t, not negative */
 	CLI_BYTES,  /* int64_t, with an optional suffix k, m or g */
+	/* struct cli_number, which knows whether it was given; -1 is a value */
+	CLI_LIMIT,      /* like CLI_NUMBER */
+	CLI_BYTE_LIMIT, /* like CLI_BYTES */
+	CLI_DURATION,   /* int64_t in milliseconds: 500ms, 5s, 1m30s */
 };
 
 struct cli_option {
@@ -28,6 +32,11 @@ struct cli_option {
 	const char *value; /* what to call it in help */
 	size_t offset;     /* in struct cli_options */
 	const char *help;
+};
+
+struct cli_number {
+	bool set;
+	int64_t v;
 };
 
 struct cli_list {
@@ -55,6 +64,21 @@ struct cli_options {
 	bool all, force, quiet; /* kill, delete, list */
 	bool for_rootless;      /* spec */
 	bool write, check;      /* setup */
+
+	/* exec */
+	const char *process, *user, *cwd, *apparmor, *process_label;
+	struct cli_list additional_gids, caps, cgroups;
+	bool tty, no_new_privs, ignore_paused;
+
+	/* update */
+	const char *resources, *cpuset_cpus, *cpuset_mems, *l3_cache_schema, *mem_bw_schema;
+	struct cli_number memory, memory_reservation, memory_swap, kernel_memory, kernel_memory_tcp;
+	struct cli_number cpu_shares, cpu_quota, cpu_period, cpu_burst, cpu_rt_period,
+	        cpu_rt_runtime, cpu_idle, blkio_weight, pids_limit;
+
+	/* events */
+	bool stats;
+	int64_t interval_ms;
 
 	/* sandbox */
 	const char *sandbox_root, *net, *chdir;

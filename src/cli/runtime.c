@@ -27,6 +27,13 @@ struct donjon_runtime *cli_runtime(const struct cli_options *o, struct donjon_er
 	return donjon_runtime_new(&options, &runtime, err) < 0 ? NULL : runtime;
 }
 
+int cli_check_preserved(const struct cli_options *o, struct donjon_error *err)
+{
+	if (o->preserve_fds > CLI_DESCRIPTORS_MAX)
+		return cli_fail(err, DONJON_E_USAGE, "option --preserve-fds: too many");
+	return 0;
+}
+
 int cli_print(char *text, struct donjon_error *err)
 {
 	size_t len = strlen(text);

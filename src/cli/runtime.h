@@ -8,6 +8,11 @@
 /* NULL with *err filled. */
 struct donjon_runtime *cli_runtime(const struct cli_options *options, struct donjon_error *err);
 
+/* More than any limit allows (fs.nr_open). */
+enum { CLI_DESCRIPTORS_MAX = 1 << 20 };
+/* Does --preserve-fds make sense? */
+int cli_check_preserved(const struct cli_options *options, struct donjon_error *err);
+
 /* Exit status of a dry run that worked (decision 39). */
 enum { CLI_REFUSED = 3 };
 

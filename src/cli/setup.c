@@ -54,7 +54,8 @@ static void print_containerd_runtime(FILE *out, const char *plugin, const char *
 	              "  runtime_type = \"io.containerd.runc.v2\"\n"
 	              "  [plugins.\"%s\".containerd.runtimes.%s.options]\n"
 	              "    BinaryName = \"%s\"\n"
-	              "    # SystemdCgroup = true   where the kubelet's cgroupDriver is systemd\n",
+	              "    # Where the kubelet's cgroupDriver is systemd:\n"
+	              "    # SystemdCgroup = true\n",
 	              plugin, name, plugin, name, path);
 }
 

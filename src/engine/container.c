@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/proc.h"
+#include "base/procfs.h"
 #include "base/sys.h"
 
 #include <errno.h>
@@ -12,8 +13,19 @@ enum { LOCK_STEP_MS = 20, LOCK_WAIT_MS = 10 * 1000 };
 
 int observer_init(struct observer *observer, struct donjon_error *err)
 {
-	observer->has_host = false;
-	return proc_boot_id(observer->boot_id, err);
+	observer_done(observer);
+	observer->proc = procfs_open_host(err);
+	observer->has_proc = observer->proc >= 0;
+	return observer->has_proc ? proc_boot_id(observer->proc, observer->boot_id, err) : -1;
+}
+
+void observer_done(struct observer *observer)
+{
+	if (observer->has_proc)
+		dj_close(&observer->proc);
+	if (observer->has_freezer)
+		dj_close(&observer->freezer.root);
+	observer->has_proc = observer->has_host = observer->has_freezer = false;
 }
 
 const struct host_facts *observer_host(struct observer *observer, struct donjon_error *err)
@@ -25,6 +37,19 @@ const struct host_facts *observer_host(struct observer *observer, struct donjon_
 		observer->has_host = true;
 	}
 	return &observer->host;
+}
+
+static const struct cgroup_freezer *observer_freezer(struct observer *observer,
+                                                     struct donjon_error *err)
+{
+	const struct host_facts *host = observer_host(observer, err);
+
+	if (!host)
+		return NULL;
+	if (!observer->has_freezer && cgroup_freezer_open(host, &observer->freezer, err) < 0)
+		return NULL;
+	observer->has_freezer = true;
+	return &observer->freezer;
 }
 
 static int not_found(const char *id, struct donjon_error *err)
@@ -87,6 +112,7 @@ int container_lock(struct container *container, const char *id, struct donjon_er
 
 void container_close(struct container *container)
 {
+	observer_done(&container->observer);
 	dj_close(&container->dir);
 	store_close(&container->store);
 	dj_arena_done(&container->arena);
@@ -120,7 +146,7 @@ int record_process(const struct store_record *record, const struct observer *obs
 		return dj_fail_os(err, -fd, "look at process %d of container %s", (int)record->pid,
 		                  record->id);
 	/* Looked at while the pidfd holds it: what is seen is what the pidfd means. */
-	start_time = proc_start_time(record->pid);
+	start_time = proc_start_time_in(observer->proc, record->pid);
 	if (start_time == 0 && !has_ended(fd))
 		return dj_fail(err, DONJON_E_SYSTEM, "cannot identify process %d of container %s",
 		               (int)record->pid, record->id);
@@ -133,38 +159,50 @@ int record_process(const struct store_record *record, const struct observer *obs
 static int is_frozen(const struct store_record *record, struct observer *observer,
                      struct donjon_error *err)
 {
-	const struct host_facts *host;
-	struct cgroup cgroup = CGROUP_EMPTY;
+	const struct cgroup_freezer *freezer;
 	int frozen;
 
 	if (record->cgroup_path[0] == '\0')
 		return 0;
-	host = observer_host(observer, err);
-	if (!host || cgroup_open(host, record->cgroup_path, &cgroup, err) < 0)
+	freezer = observer_freezer(observer, err);
+	if (!freezer)
 		return -1;
-	frozen = cgroup_is_frozen(&cgroup);
-	cgroup_close(&cgroup);
-	return frozen;
+	frozen = cgroup_freezer_ask(freezer, record->cgroup_path);
+	return frozen < 0 ? dj_fail_os(err, -frozen, "look at cgroup /%s of container %s",
+	                               record->cgroup_path, record->id)
+	                  : frozen;
+}
+
+/* One look mostly tells; a pidfd is for those who want to do something with the process. */
+static int is_alive(const struct store_record *record, const struct observer *observer,
+                    struct donjon_error *err)
+{
+	dj_auto_close int pidfd = -1;
+
+	if (is_this_boot(record, observer) &&
+	    proc_runs_since(observer->proc, record->pid, record->start_time))
+		return 1;
+	return record_process(record, observer, &pidfd, err);
 }
 
 int record_status(const struct store_record *record, int dir_fd, struct observer *observer,
                   struct donjon_error *err)
 {
-	dj_auto_close int pidfd = -1;
 	int yes;
 
 	if (record->pid == 0 && record->creating && is_this_boot(record, observer))
 		return STORE_CREATING;
-	yes = record_process(record, observer, &pidfd, err);
+	yes = is_alive(record, observer, err);
 	if (yes <= 0)
 		return yes < 0 ? -1 : STORE_STOPPED;
 	if (record->creating)
 		return STORE_CREATING;
-	yes = store_gate_is_there(dir_fd, err);
-	if (yes != 0)
-		return yes < 0 ? -1 : STORE_CREATED;
+	/* A created container may be paused, too (T7): it can then only be resumed or killed. */
 	yes = is_frozen(record, observer, err);
-	return yes < 0 ? -1 : yes ? STORE_PAUSED : STORE_RUNNING;
+	if (yes != 0)
+		return yes < 0 ? -1 : STORE_PAUSED;
+	yes = store_gate_is_there(dir_fd, err);
+	return yes < 0 ? -1 : yes ? STORE_CREATED : STORE_RUNNING;
 }
 
 int container_status(struct container *container, struct donjon_error *err)
@@ -177,12 +215,18 @@ int container_process(const struct container *container, int *pidfd, struct donj
 	return record_process(&container->record, &container->observer, pidfd, err);
 }
 
+bool container_is_of_this_boot(const struct container *container)
+{
+	return is_this_boot(&container->record, &container->observer);
+}
+
 int container_cgroup(struct container *container, struct cgroup *out, struct donjon_error *err)
 {
 	const struct host_facts *host;
 
 	*out = (struct cgroup)CGROUP_EMPTY;
-	if (container->record.cgroup_path[0] == '\0')
+	if (container->record.cgroup_path[0] == '\0' ||
+	    !container_is_of_this_boot(container))
 		return 0;
 	host = observer_host(&container->observer, err);
 	if (!host)

@@ -8,13 +8,16 @@
 #include "engine/runtime.h"
 #include "store/store.h"
 
-/* What status needs of the host; read once, and the cgroup part only where it is needed. */
+/* What status needs of the host; read and opened once, and the cgroup part only where it is needed. */
 struct observer {
 	char boot_id[37];
-	bool has_host;
+	bool has_proc, has_host, has_freezer;
+	int proc;
 	struct host_facts host;
+	struct cgroup_freezer freezer;
 };
-int observer_init(struct observer *observer, struct donjon_error *err);
+int observer_init(struct observer *observer, struct donjon_error *err); /* zeroed, or used before */
+void observer_done(struct observer *observer);
 const struct host_facts *observer_host(struct observer *observer, struct donjon_error *err);
 
 struct container {
@@ -53,7 +56,10 @@ int record_status(const struct store_record *record, int dir_fd, struct observer
 int container_status(struct container *container, struct donjon_error *err);
 int container_process(const struct container *container, int *pidfd, struct donjon_error *err);
 
-/* The container's cgroup; without one (or once it is gone) no descriptor is open in *out. */
+/* A cgroup of the name that a record of another boot has is somebody else's by now (S13). */
+bool container_is_of_this_boot(const struct container *container);
+/* The container's cgroup; without one (or once it is gone, or of another boot) no descriptor is open
+ * in *out. */
 int container_cgroup(struct container *container, struct cgroup *out, struct donjon_error *err);
 
 #endif

@@ -3,6 +3,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/procfs.h"
+#include "base/utc.h"
 #include "engine/deliver.h"
 #include "engine/destroy.h"
 #include "engine/hooks.h"
@@ -10,6 +12,7 @@
 #include "wrap/json.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -17,26 +20,11 @@
 
 /* ---- before anything exists ---- */
 
-static int check_terminal(bool terminal, const char *console_socket, bool foreground,
-                          struct donjon_error *err)
-{
-	if (terminal && !foreground && !console_socket)
-		return dj_fail(err, DONJON_E_USAGE,
-		               "cannot allocate tty if the runtime will detach without setting "
-		               "console socket");
-	if (console_socket && !terminal)
-		return dj_fail(err, DONJON_E_USAGE,
-		               "cannot use a console socket: process.terminal is not set");
-	if (console_socket && foreground)
-		return dj_fail(err, DONJON_E_USAGE, "cannot use a console socket without --detach");
-	return 0;
-}
-
 int creation_check(const struct draft *draft, const struct donjon_create_options *options,
                    bool foreground, struct donjon_error *err)
 {
-	if (check_terminal(draft->spec.process.terminal, options->console_socket, foreground, err) <
-	    0)
+	if (deliver_check_terminal(draft->spec.process.terminal, options->console_socket, foreground,
+	                           err) < 0)
 		return -1;
 	return options->pid_file ? deliver_check_pid_file(options->pid_file, err) : 0;
 }
@@ -55,7 +43,8 @@ int creation_begin(struct creation *c, const struct donjon_runtime *runtime, str
 		.launch = LAUNCH_EMPTY,
 	};
 	c->record.id = dj_arena_strdup(&draft->arena, draft->id);
-	c->record.cgroup_path = dj_arena_strdup(&draft->arena, "");
+	c->record.cgroup_path = c->record.listener_path = c->record.listener_metadata =
+	        dj_arena_strdup(&draft->arena, "");
 	if (runtime_open_store(runtime, true, &c->store, err) < 0)
 		return -1;
 	c->dir = store_reserve(&c->store, draft->id, err);
@@ -73,12 +62,10 @@ int creation_begin(struct creation *c, const struct donjon_runtime *runtime, str
 static char *timestamp(struct dj_arena *arena)
 {
 	struct timespec now = { 0 };
-	struct tm utc = { 0 };
-	char seconds[32];
+	char seconds[DJ_UTC_SIZE];
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &utc);
-	(void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
+	dj_utc(now.tv_sec, seconds);
 	return dj_arena_printf(arena, "%s.%09ldZ", seconds, now.tv_nsec);
 }
 
@@ -112,13 +99,25 @@ static char *manager_of(struct creation *c)
 	return c->runtime->cgroup_manager;
 }
 
+/* Without a rule that notifies there is no listener (P90). */
+static char *listener_text(struct draft *draft, char *text)
+{
+	const struct plan_filter *filters = plan_items(draft->plan, draft->plan->filters, struct plan_filter);
+
+	for (uint32_t i = 0; i < draft->plan->filters.n; i++)
+		if (text && (filters[i].load_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+			return text;
+	return dj_arena_strdup(&draft->arena, "");
+}
+
 static int fill_record(struct creation *c, struct donjon_error *err)
 {
 	struct draft *draft = c->draft;
 	struct store_record *r = &c->record;
+	dj_auto_close int proc = procfs_open_host(err);
 	char boot_id[37];
 
-	if (proc_boot_id(boot_id, err) < 0)
+	if (proc < 0 || proc_boot_id(proc, boot_id, err) < 0)
 		return -1;
 	r->bundle = draft->bundle;
 	r->rootfs = draft->rootfs;
@@ -129,6 +128,9 @@ static int fill_record(struct creation *c, struct donjon_error *err)
 	r->creating = true;
 	r->cgroup_manager = manager_of(c);
 	r->private_pid_ns = has_own_pid_namespace(draft->plan);
+	r->no_new_keyring = !draft->plan->new_keyring;
+	r->listener_path = listener_text(draft, draft->spec.linux.seccomp.listener_path);
+	r->listener_metadata = listener_text(draft, draft->spec.linux.seccomp.listener_metadata);
 	r->poststart_hooks = draft->spec.hooks[OCI_HOOK_POSTSTART].n > 0;
 	r->poststop_hooks = draft->spec.hooks[OCI_HOOK_POSTSTOP].n > 0;
 	copy_annotations(c);
@@ -186,12 +188,19 @@ static int save_first(struct creation *c, struct donjon_error *err)
 	if (draft->config &&
 	    store_save(c->dir, STORE_CONFIG, draft->config, draft->config_size, err) < 0)
 		return -1;
+	if (draft->seccomp &&
+	    store_save(c->dir, STORE_SECCOMP, draft->seccomp, draft->seccomp_size, err) < 0)
+		return -1;
 	return store_write(c->dir, &first, err);
 }
 
 static int save_last(struct creation *c, struct donjon_error *err)
 {
-	if (c->draft->policy.notes.n != c->notes_saved && save_hardening(c, err) < 0)
+	struct policy_result *policy = &c->draft->policy;
+	bool is_expected = policy->owners == (enum policy_owners)c->launch.ladder;
+
+	policy->owners = (enum policy_owners)c->launch.ladder;
+	if ((policy->notes.n != c->notes_saved || !is_expected) && save_hardening(c, err) < 0)
 		return -1;
 	c->record.creating = false;
 	return store_write(c->dir, &c->record, err);
@@ -231,13 +240,48 @@ static void limit_unavailable(void *data, const char *pointer, const char *why)
 	draft_note(c->draft, check, dj_arena_printf(&c->draft->arena, "%s: %s", pointer, why));
 }
 
+/* What the configuration wants a cgroup for. */
+static const char *cgroup_purpose(const struct dj_plan *plan)
+{
+	const struct plan_cgroup_write *writes =
+	        plan_items(plan, plan->cgroup_writes, struct plan_cgroup_write);
+
+	for (uint32_t i = 0; i < plan->cgroup_writes.n; i++)
+		if (!writes[i].optional)
+			return plan_text(plan, writes[i].pointer);
+	return "linux.cgroupsPath";
+}
+
+/* The limits we would have added, each under its check. */
+static void note_unlimited(struct creation *c)
+{
+	const struct dj_plan *plan = c->draft->plan;
+	const struct plan_cgroup_write *writes =
+	        plan_items(plan, plan->cgroup_writes, struct plan_cgroup_write);
+
+	for (uint32_t i = 0; i < plan->cgroup_writes.n; i++)
+		if (i == 0 || strcmp(plan_text(plan, writes[i].pointer),
+		                     plan_text(plan, writes[i - 1].pointer)) != 0)
+			limit_unavailable(c, plan_text(plan, writes[i].pointer), "there is no cgroup");
+	if (plan->device_rules_set)
+		limit_unavailable(c, "linux.resources.devices", "there is no cgroup");
+}
+
 /* A user without a delegated cgroup runs without, unless the configuration asks for limits
  * (decision 16). */
-static bool may_go_without_cgroup(const struct creation *c, const struct donjon_error *err)
+static int go_without_cgroup(struct creation *c, struct donjon_error *err)
 {
-	bool unprivileged = c->draft->host.euid != 0 || !c->draft->host.initial_userns;
+	struct draft *draft = c->draft;
 
-	return unprivileged && !c->draft->plan->cgroup_required && err->code == DONJON_E_SYSTEM;
+	if (!host_is_rootless(&draft->host) || err->code != DONJON_E_SYSTEM)
+		return -1;
+	if (draft->plan->cgroup_required)
+		return dj_note(err, "%s", cgroup_purpose(draft->plan));
+	draft_note(draft, "res.cgroup-path", err->text);
+	note_unlimited(c);
+	draft->plan->cgroup = false;
+	dj_error_clear(err);
+	return 0;
 }
 
 static int make_cgroup(struct creation *c, struct donjon_error *err)
@@ -246,14 +290,8 @@ static int make_cgroup(struct creation *c, struct donjon_error *err)
 
 	if (!draft->plan->cgroup)
 		return 0;
-	if (cgroup_create(draft->plan, &draft->host, &c->cgroup, err) < 0) {
-		if (!may_go_without_cgroup(c, err))
-			return -1;
-		draft_note(draft, "res.cgroup-path", err->text);
-		draft->plan->cgroup = false;
-		dj_error_clear(err);
-		return 0;
-	}
+	if (cgroup_create(draft->plan, &draft->host, &c->cgroup, err) < 0)
+		return go_without_cgroup(c, err);
 	c->record.cgroup_path = planned_cgroup(draft);
 	return cgroup_apply(draft->plan, &draft->host, &c->cgroup, limit_unavailable, c, err);
 }
@@ -297,20 +335,6 @@ static int launch(struct creation *c, int gate, struct donjon_error *err)
 	return note_process(c, c->launch.pid, err);
 }
 
-/* The terminal before the pid file: its absence is how conmon tells a failure (K4). */
-static int deliver(struct creation *c, const struct donjon_create_options *options,
-                   struct donjon_error *err)
-{
-	if (options->console_socket) {
-		if (deliver_fd(options->console_socket, "console", c->launch.console, err) < 0)
-			return -1;
-		dj_close(&c->launch.console);
-	}
-	if (!options->pidfd_socket)
-		return 0;
-	return deliver_fd(options->pidfd_socket, "pidfd", c->launch.pidfd, err);
-}
-
 int creation_make(struct creation *c, const struct donjon_create_options *options, bool gate,
                   struct donjon_error *err)
 {
@@ -327,7 +351,9 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 	if (launch(c, gate_fd, err) < 0)
 		return -1;
 	cgroup_settle(&c->cgroup);
-	if (deliver(c, options, err) < 0 || save_last(c, err) < 0)
+	if (deliver_handles(options->console_socket, &c->launch.console, options->pidfd_socket,
+	                    c->launch.pidfd, err) < 0 ||
+	    save_last(c, err) < 0)
 		return -1;
 	return gate ? launch_release(&c->launch, err) : 0;
 }
@@ -360,6 +386,7 @@ void creation_undo(struct creation *c)
 		.dir = c->dir,
 		.record = &c->record,
 		.host = &c->draft->host,
+		.cgroup = &c->cgroup,
 		.hooks = c->poststop_due ? c->draft->plan : NULL,
 	};
 	struct donjon_error why = { 0 };

@@ -51,7 +51,7 @@ static int remove_it(struct container *c, struct donjon_error *err)
 	struct donjon_error no_hooks = { 0 };
 	struct dj_plan *plan = NULL;
 
-	if (c->record.cgroup_path[0] != '\0') {
+	if (c->record.cgroup_path[0] != '\0' && container_is_of_this_boot(c)) {
 		remains.host = observer_host(&c->observer, err);
 		if (!remains.host)
 			return -1;

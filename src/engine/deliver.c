@@ -24,6 +24,32 @@ int deliver_fd(const char *socket_path, const char *what, int fd, struct donjon_
 	return r < 0 ? dj_fail_os(err, -r, "send to %s socket %s", what, socket_path) : 0;
 }
 
+int deliver_handles(const char *console_socket, int *console, const char *pidfd_socket, int pidfd,
+                    struct donjon_error *err)
+{
+	if (console_socket) {
+		if (deliver_fd(console_socket, "console", *console, err) < 0)
+			return -1;
+		dj_close(console);
+	}
+	return pidfd_socket ? deliver_fd(pidfd_socket, "pidfd", pidfd, err) : 0;
+}
+
+int deliver_check_terminal(bool terminal, const char *console_socket, bool foreground,
+                          struct donjon_error *err)
+{
+	if (terminal && !foreground && !console_socket)
+		return dj_fail(err, DONJON_E_USAGE,
+		               "cannot allocate tty if the runtime will detach without setting "
+		               "console socket");
+	if (console_socket && !terminal)
+		return dj_fail(err, DONJON_E_USAGE,
+		               "cannot use a console socket: process.terminal is not set");
+	if (console_socket && foreground)
+		return dj_fail(err, DONJON_E_USAGE, "cannot use a console socket without --detach");
+	return 0;
+}
+
 int deliver_check_pid_file(const char *path, struct donjon_error *err)
 {
 	struct stat st;

@@ -4,10 +4,20 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* One message with one descriptor; nobody is waited for (K1, K2, K6). */
 int deliver_fd(const char *socket_path, const char *what, int fd, struct donjon_error *err);
+
+/* The master of the terminal, which is then closed, and a pidfd, to the sockets that are asked for (not
+ * NULL).  Before the pid file: its absence is how conmon tells a failure (K4). */
+int deliver_handles(const char *console_socket, int *console, const char *pidfd_socket, int pidfd,
+                    struct donjon_error *err);
+
+/* Can the terminal be handed to somebody (M8, F15)?  foreground: we relay it ourselves. */
+int deliver_check_terminal(bool terminal, const char *console_socket, bool foreground,
+                           struct donjon_error *err);
 
 /* Refuses, before anything is made, a pid file that could not be replaced without harm (T47). */
 int deliver_check_pid_file(const char *path, struct donjon_error *err);

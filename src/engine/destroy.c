@@ -29,15 +29,22 @@ int destroy_process(int pidfd, int timeout_ms, struct donjon_error *err)
 	return 0;
 }
 
+static bool is_manager(const struct remains *r, const char *name)
+{
+	return r->record->cgroup_manager && strcmp(r->record->cgroup_manager, name) == 0;
+}
+
+static bool is_scope(const struct remains *r)
+{
+	return is_manager(r, "systemd") || is_manager(r, STORE_SYSTEMD_USER);
+}
+
 /* Its unit first, or systemd would go on with it. */
 static int remove_cgroup(const struct remains *r, struct donjon_error *err)
 {
 	const char *path = r->record->cgroup_path;
 
-	const char *manager = r->record->cgroup_manager;
-	bool user = manager && strcmp(manager, STORE_SYSTEMD_USER) == 0;
-
-	if ((user || (manager && strcmp(manager, "systemd") == 0)) && scope_stop(path, user, err) < 0)
+	if (is_scope(r) && scope_stop(path, is_manager(r, STORE_SYSTEMD_USER), err) < 0)
 		return -1;
 	return cgroup_remove(r->host, path, err);
 }
@@ -55,6 +62,9 @@ static int destroy_cgroup(const struct remains *r, struct donjon_error *err)
 	 * ours to kill. */
 	if (r->record->pid == 0)
 		return remove_cgroup(r, err);
+	/* Mostly nobody is left, and the kernel says so by letting it go. */
+	if (!is_scope(r) && cgroup_remove_unused(r->host, r->cgroup ? r->cgroup : &cgroup, path))
+		return 0;
 	if (cgroup_open(r->host, path, &cgroup, err) < 0)
 		return -1;
 	killed = cgroup_kill_all(&cgroup, SIGKILL, err);

@@ -3,6 +3,7 @@
 #define ENGINE_DESTROY_H
 
 #include "base/host.h"
+#include "cgroup/cgroup.h"
 #include "plan/plan.h"
 #include "store/store.h"
 
@@ -12,6 +13,7 @@ struct remains {
 	int dir; /* its state directory */
 	const struct store_record *record;
 	const struct host_facts *host; /* NULL: no cgroup to remove */
+	const struct cgroup *cgroup;   /* still open since it was made, or NULL */
 	const struct dj_plan *hooks;   /* poststop hooks to run at the end, or NULL */
 };
 

@@ -17,6 +17,8 @@ struct draft {
 	char *bundle, *rootfs; /* absolute */
 	char *config;          /* the bytes of config.json, malloc'ed; NULL: there is no bundle */
 	size_t config_size;
+	char *seccomp; /* the same of --seccomp's file */
+	size_t seccomp_size;
 	bool die_with_parent; /* a sandbox is gone with the process that runs it */
 	struct oci_spec spec;
 	struct host_facts host;
@@ -32,6 +34,9 @@ struct donjon_create_options draft_options(const struct donjon_create_options *o
 /* Bundle to checked spec; also what the host is and what is asked of the policy. */
 int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
                const struct donjon_create_options *options, struct donjon_error *err);
+
+/* draft->seccomp takes the place of the configuration's profile. */
+int draft_decode_seccomp(struct draft *draft, struct donjon_error *err);
 
 /* Absolute and clean; relative paths start at `base`, or at the working directory if NULL. */
 char *draft_absolute(struct draft *draft, const char *base, const char *path,

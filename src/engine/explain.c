@@ -39,6 +39,9 @@ static void print_policy(FILE *out, const struct policy_result *policy)
 		        f->override ? "; to allow: --override " : "",
 		        f->override ? f->override : "");
 	}
+	if (policy->owners != POLICY_OWNERS_HOST)
+		fprintf(out, "owners in the root filesystem\n  %s\n",
+		        policy_owners_text(policy->owners));
 	if (policy->changes.n > 0)
 		fputs("changes\n", out);
 	for (size_t i = 0; i < policy->changes.n; i++) {

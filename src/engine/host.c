@@ -9,9 +9,11 @@
 
 #include <linux/audit.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -23,6 +25,8 @@
 
 /* Inode of the initial user namespace: PROC_USER_INIT_INO, fixed since Linux 3.8. */
 #define INITIAL_USERNS_INODE 0xEFFFFFFDu
+
+enum { ID_MAP_BYTES_MAX = 16384 }; /* 340 lines */
 
 bool host_is_initial_userns(void)
 {
@@ -43,6 +47,18 @@ static bool maps_root_to_user(const char *uid_map)
 		uid_map += used;
 	}
 	return false;
+}
+
+static void read_gids(const char *gid_map, struct host_facts *out)
+{
+	unsigned inside, outside, count;
+	int used;
+
+	while (out->n_gids < HOST_ID_MAP_MAX &&
+	       sscanf(gid_map, "%u %u %u%n", &inside, &outside, &count, &used) == 3) {
+		out->gids[out->n_gids++] = (struct host_id_range){ inside, count };
+		gid_map += used;
+	}
 }
 
 /* The bounding set, and with it the last capability this kernel knows. */
@@ -73,19 +89,36 @@ static int probe_capabilities(struct host_facts *out, struct donjon_error *err)
 	return 0;
 }
 
+static int probe_nested_userns(struct host_facts *out, struct donjon_error *err)
+{
+	dj_auto_close int proc = procfs_open_host(err);
+	char text[ID_MAP_BYTES_MAX];
+
+	if (proc < 0 || procfs_read(proc, "self/uid_map", text, sizeof(text), err) < 0)
+		return -1;
+	out->root_is_mapped = maps_root_to_user(text);
+	if (procfs_read(proc, "self/gid_map", text, sizeof(text), err) < 0)
+		return -1;
+	read_gids(text, out);
+	if (procfs_read(proc, "self/setgroups", text, sizeof(text), err) < 0)
+		return -1;
+	out->setgroups_denied = strncmp(text, "deny", strlen("deny")) == 0;
+	return 0;
+}
+
 static int probe_userns(struct host_facts *out, struct donjon_error *err)
 {
-	dj_auto_close int proc = -1;
-	char map[16384]; /* 340 lines at most */
-
 	out->initial_userns = host_is_initial_userns();
-	if (out->initial_userns)
-		return 0;
-	proc = procfs_open_host(err);
-	if (proc < 0 || procfs_read(proc, "self/uid_map", map, sizeof(map), err) < 0)
-		return -1;
-	out->root_is_mapped = maps_root_to_user(map);
-	return 0;
+	return out->initial_userns ? 0 : probe_nested_userns(out, err);
+}
+
+/* Any but the one that every process has anyway. */
+static bool has_other_groups(gid_t own)
+{
+	gid_t groups[2];
+	int n = getgroups(DJ_COUNT(groups), groups); /* EINVAL: there are more */
+
+	return n < 0 || n > 1 || (n == 1 && groups[0] != own);
 }
 
 static uint64_t memory_bytes(void)
@@ -100,6 +133,7 @@ int host_probe(struct host_facts *out, struct donjon_error *err)
 	*out = (struct host_facts){
 		.euid = geteuid(),
 		.egid = getegid(),
+		.has_groups = has_other_groups(getegid()),
 		.apparmor = apparmor_is_on(),
 		.selinux = selinux_is_on(),
 		.memory_bytes = memory_bytes(),

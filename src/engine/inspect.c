@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 enum {
 	SCAN_MAX = 512, /* entries of a bind source looked at */
@@ -163,13 +165,42 @@ static void look_up_selinux_type(struct draft *draft)
 	}
 }
 
+/* An engine's mounted image. */
+static bool is_on_overlay(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
 void inspect_for_policy(struct draft *draft)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 	draft->request.cpus = cpus > 0 ? (unsigned)cpus : 0;
+	draft->request.rootfs_is_overlay = is_on_overlay(draft->rootfs);
 	look_at_sources(draft);
 	look_up_groups(draft);
 	inspect_hooks(draft);
+	inspect_subids(draft);
+	look_up_selinux_type(draft);
+}
+
+static bool is_same_user(const struct oci_user *a, const struct oci_user *b)
+{
+	size_t n = a->additional_gids.n;
+
+	return a->uid == b->uid && a->gid == b->gid && n == b->additional_gids.n &&
+	       (n == 0 || memcmp(a->additional_gids.v, b->additional_gids.v,
+	                         n * sizeof(*a->additional_gids.v)) == 0);
+}
+
+void inspect_for_joining(struct draft *draft, const struct oci_process *configured)
+{
+	if (draft->request.level == POLICY_NONE)
+		return;
+	/* Those of the container were accepted at create. */
+	if (!is_same_user(&draft->spec.process.user, &configured->user))
+		look_up_groups(draft);
 	look_up_selinux_type(draft);
 }

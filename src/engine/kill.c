@@ -32,6 +32,21 @@ static int kill_all(struct container *c, int sig, struct donjon_error *err)
 	return r;
 }
 
+/* 1: the first process is gone, others are not. */
+static int has_orphans(struct container *c, struct donjon_error *err)
+{
+	pid_t *pids = NULL;
+	struct cgroup cgroup;
+	size_t n = 0;
+	int r = container_cgroup(c, &cgroup, err);
+
+	if (r == 0)
+		r = cgroup_pids(&cgroup, &pids, &n, err);
+	cgroup_close(&cgroup);
+	free(pids);
+	return r < 0 ? -1 : n > 0;
+}
+
 /* On v1 a frozen process stays frozen whatever it is sent (S5). */
 static int thaw(struct container *c, struct donjon_error *err)
 {
@@ -56,6 +71,8 @@ static int kill_init(const struct container *c, int pidfd, int sig, struct donjo
 static int kill_container(struct container *c, int sig, bool all, struct donjon_error *err)
 {
 	bool has_cgroup = c->record.cgroup_path[0] != '\0';
+	/* Where the host's pid namespace is shared, SIGKILL is for everybody (S3). */
+	bool by_cgroup = sig == SIGKILL && has_cgroup && !c->record.private_pid_ns;
 	dj_auto_close int pidfd = -1;
 	int alive = container_process(c, &pidfd, err);
 
@@ -65,9 +82,14 @@ static int kill_container(struct container *c, int sig, bool all, struct donjon_
 		return dj_fail(err, DONJON_E_STATUS, "container %s is being created", c->record.id);
 	if (all && has_cgroup)
 		return kill_all(c, sig, err); /* nobody left is success (C6) */
+	if (!alive && by_cgroup) {
+		alive = has_orphans(c, err);
+		if (alive < 0)
+			return -1;
+	}
 	if (!alive)
 		return all ? 0 : not_running(err);
-	if (sig == SIGKILL && has_cgroup && !c->record.private_pid_ns)
+	if (by_cgroup)
 		return kill_all(c, sig, err);
 	if (kill_init(c, pidfd, sig, err) < 0)
 		return -1;

@@ -16,7 +16,7 @@ static int for_each(const struct donjon_runtime *runtime, struct dj_arena *arena
                     void *data, struct donjon_error *err)
 {
 	struct store store = STORE_EMPTY;
-	struct observer observer;
+	struct observer observer = { 0 };
 	char **ids;
 	size_t n;
 	int r = -1;
@@ -44,6 +44,7 @@ static int for_each(const struct donjon_runtime *runtime, struct dj_arena *arena
 	}
 	r = 0;
 out:
+	observer_done(&observer);
 	store_close(&store);
 	return r;
 }

@@ -85,24 +85,26 @@ static int read_config(struct draft *draft, const char *config, struct donjon_er
 	                         &draft->config, &draft->config_size, err);
 }
 
+int draft_decode_seccomp(struct draft *draft, struct donjon_error *err)
+{
+	struct oci_seccomp *seccomp = &draft->spec.linux.seccomp;
+
+	*seccomp = (struct oci_seccomp){ 0 };
+	draft->spec.linux.set = true;
+	return oci_decode_seccomp(draft->seccomp, draft->seccomp_size,
+	                          draft->spec.process.capabilities.bounding, &draft->arena, seccomp, err);
+}
+
 /* --seccomp FILE replaces what the bundle says. */
 static int replace_seccomp(struct draft *draft, const char *path, struct donjon_error *err)
 {
-	struct oci_seccomp *seccomp = &draft->spec.linux.seccomp;
 	dj_auto_close int fd = open(path, READ_FLAGS);
-	dj_auto_free char *text = NULL;
-	size_t size;
 
 	if (fd < 0)
 		return dj_fail_os(err, errno, "open seccomp profile %s", path);
-	if (file_read_regular(fd, OCI_CONFIG_MAX, path, &text, &size, err) < 0)
+	if (file_read_regular(fd, OCI_CONFIG_MAX, path, &draft->seccomp, &draft->seccomp_size, err) < 0)
 		return -1;
-	*seccomp = (struct oci_seccomp){ 0 };
-	if (oci_decode_seccomp(text, size, draft->spec.process.capabilities.bounding, &draft->arena,
-	                       seccomp, err) < 0)
-		return dj_note(err, "seccomp profile %s", path);
-	draft->spec.linux.set = true;
-	return 0;
+	return draft_decode_seccomp(draft, err) < 0 ? dj_note(err, "seccomp profile %s", path) : 0;
 }
 
 static bool is_host_root(const struct stat *st)
@@ -226,5 +228,6 @@ void draft_done(struct draft *draft)
 {
 	dj_close(&draft->userns);
 	free(draft->config);
+	free(draft->seccomp);
 	dj_arena_done(&draft->arena);
 }

@@ -5,31 +5,59 @@
 #include "base/log.h"
 #include "engine/deliver.h"
 #include "engine/hooks.h"
+#include "engine/listener.h"
+#include "supervise/console.h"
 #include "supervise/supervise.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
+enum { LOCK_WAIT_MS = 10 * 1000 };
+
 static int start(struct creation *c, const struct donjon_create_options *o,
                  struct donjon_error *err)
 {
-	if (launch_start(&c->launch, err) < 0 ||
+	struct listener listener = {
+		.record = &c->record,
+		.status = STORE_CREATED,
+		.path = c->record.listener_path,
+		.metadata = c->record.listener_metadata,
+		.pid = c->launch.pid,
+	};
+	struct launch_listener give = listener_for_launch(&listener);
+
+	if (launch_start(&c->launch, &give, err) < 0 ||
 	    hooks_run(c->draft->plan, OCI_HOOK_POSTSTART, &c->record, STORE_RUNNING, err) < 0)
 		return -1;
 	return o->pid_file ? deliver_pid_file(o->pid_file, c->launch.pid, err) : 0;
 }
 
 /* Otherwise only a number tells, and looks as if the program had failed by itself. */
-static void name_death(const struct creation *c, int sig)
+void run_name_death(const struct dj_plan *plan, int sig)
 {
 	struct donjon_error death = { 0 };
 
-	if (sig != SIGSYS || c->draft->plan->filters.n == 0)
+	if (sig != SIGSYS || plan->filters.n == 0)
 		return;
 	(void)dj_fail(&death, DONJON_E_SYSTEM,
 	              "the container's program was ended by its seccomp filter (SIGSYS)");
 	donjon_log_error(&death);
+}
+
+/* While it runs the container is everybody's: to be paused, updated, deleted. */
+static int wait_unlocked(struct creation *c, const struct supervise_request *request,
+                         const struct supervise_signals *signals, int *exit_code, int *sig,
+                         struct donjon_error *err)
+{
+	struct donjon_error ignored = { 0 };
+	int r;
+
+	store_unlock(c->dir);
+	r = supervise_wait(request, signals, exit_code, sig, err);
+	/* Whoever is at it finishes first; who takes longer will find it gone. */
+	(void)store_lock(c->dir, LOCK_WAIT_MS, &ignored);
+	return r;
 }
 
 static int foreground(struct creation *c, const struct donjon_create_options *o, int *exit_code,
@@ -37,20 +65,24 @@ static int foreground(struct creation *c, const struct donjon_create_options *o,
 {
 	struct supervise_signals signals;
 	struct supervise_request request = { .reap = !o->no_subreaper };
+	struct console console;
 	int sig = 0, r;
 
 	/* From here on a signal is the container's.  Before, it ends us, and the stage with us. */
 	if (supervise_signals_block(&signals, err) < 0)
 		return -1;
+	request.console = console_begin(&console, c->launch.console);
 	r = start(c, o, err);
 	if (r == 0) {
 		request.pid = c->launch.pid;
 		request.pidfd = c->launch.pidfd;
-		request.console = c->launch.console;
-		r = supervise_wait(&request, &signals, exit_code, &sig, err);
+		r = wait_unlocked(c, &request, &signals, exit_code, &sig, err);
 	}
+	if (r == 0)
+		dj_close(&c->launch.pidfd); /* reaped: there is nobody to be ended */
+	console_end(request.console);
 	supervise_signals_restore(&signals);
-	name_death(c, sig);
+	run_name_death(c->draft->plan, sig);
 	return r;
 }
 

@@ -9,4 +9,7 @@
 int run_creation(struct creation *creation, const struct donjon_create_options *options,
                  int *exit_code, struct donjon_error *err);
 
+/* Logs a death by the seccomp filter. */
+void run_name_death(const struct dj_plan *plan, int sig);
+
 #endif

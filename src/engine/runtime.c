@@ -125,7 +125,7 @@ int runtime_open_store(const struct donjon_runtime *runtime, bool create, struct
 	if (store_open(runtime_root(runtime, &arena), create, out, err) < 0)
 		return -1;
 	/* The sticky bit tells cleaners of $XDG_RUNTIME_DIR to leave it alone. */
-	if (create && !runtime->root && geteuid() != 0)
+	if (create && !runtime->root && (geteuid() != 0 || user_runtime_dir()))
 		(void)fchmod(out->root_fd, 01700); /* only a hint */
 	return 0;
 }

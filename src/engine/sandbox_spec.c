@@ -233,6 +233,7 @@ static void fill_namespaces(struct draft *draft, const struct donjon_sandbox_opt
 	for (size_t i = 0; i < DJ_COUNT(always); i++)
 		linux_->namespaces[always[i]].set = true;
 	linux_->namespaces[OCI_NS_NETWORK].set = !o->net_host;
+	draft->request.host_network = o->net_host;
 	if (!maps_only_itself(draft))
 		return;
 	linux_->namespaces[OCI_NS_USER].set = true;

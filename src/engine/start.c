@@ -2,6 +2,7 @@
 #include "engine/container.h"
 #include "engine/destroy.h"
 #include "engine/hooks.h"
+#include "engine/listener.h"
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -19,6 +20,8 @@ static int check_status(enum store_status status, struct donjon_error *err)
 	case STORE_CREATING:
 		return dj_fail(err, DONJON_E_STATUS,
 		               "cannot start a container that is being created");
+	case STORE_PAUSED:
+		return dj_fail(err, DONJON_E_STATUS, "cannot start a paused container");
 	default:
 		return dj_fail(err, DONJON_E_STATUS, "cannot start an already running container");
 	}
@@ -56,6 +59,14 @@ static int run_poststart(struct container *c, int pidfd, struct donjon_error *er
 
 static int start(struct container *c, struct donjon_error *err)
 {
+	struct listener listener = {
+		.record = &c->record,
+		.status = STORE_CREATED,
+		.path = c->record.listener_path,
+		.metadata = c->record.listener_metadata,
+		.pid = c->record.pid,
+	};
+	struct launch_listener give = listener_for_launch(&listener);
 	dj_auto_close int pidfd = -1;
 	int status = container_status(c, err), r;
 
@@ -64,7 +75,7 @@ static int start(struct container *c, struct donjon_error *err)
 	r = container_process(c, &pidfd, err);
 	if (r <= 0)
 		return r < 0 ? -1 : check_status(STORE_STOPPED, err);
-	r = launch_start_gate(c->dir, err);
+	r = launch_start_gate(c->dir, pidfd, &give, err);
 	/* Started or dead: in both cases nobody waits there any more. */
 	store_gate_remove(c->dir);
 	return r < 0 ? -1 : run_poststart(c, pidfd, err);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HARDENING_MAX_BYTES = 64 * 1024 * 1024 };
+enum { DOCUMENT_MAX_BYTES = 64 * 1024 * 1024 };
 
 /* The file only: name services would load libraries, and may ask the network. */
 static void look_up_user(uint32_t uid, char buf[static 64])
@@ -71,23 +71,35 @@ char *state_text(const struct store_record *record, enum store_status status)
 	return text;
 }
 
-/* What the policy did, where it is recorded. */
-static int add_hardening(const struct container *c, struct json_value *state,
-                         struct donjon_error *err)
+/* Sets the member where the document has something to say. */
+static int add_document(const struct container *c, enum store_document which,
+                        struct json_value *object, const char *member, struct donjon_error *err)
 {
 	dj_auto_free char *text = NULL;
-	struct json_value *hardening;
+	struct json_value *document;
 	size_t size;
 
-	if (store_load(c->dir, STORE_HARDENING, &text, &size, err) < 0)
+	if (store_load(c->dir, which, &text, &size, err) < 0)
 		return -1;
 	if (!text)
 		return 0;
-	hardening = json_parse(text, size, HARDENING_MAX_BYTES, err);
-	if (!hardening)
-		return dj_note(err, "container %s: hardening record", c->record.id);
-	json_set(state, "hardening", hardening);
+	document = json_parse(text, size, DOCUMENT_MAX_BYTES, err);
+	if (!document)
+		return dj_note(err, "container %s: record of %s", c->record.id, member);
+	if (json_size(document) > 0)
+		json_set(object, member, document);
+	else
+		json_free(document);
 	return 0;
+}
+
+/* What the policy did, and which limits updates have set since. */
+static int add_records(const struct container *c, struct json_value *state,
+                         struct donjon_error *err)
+{
+	if (add_document(c, STORE_HARDENING, state, "hardening", err) < 0)
+		return -1;
+	return add_document(c, STORE_RESOURCES, state, "updated", err);
 }
 
 static int show(struct container *c, char **json, struct donjon_error *err)
@@ -98,7 +110,7 @@ static int show(struct container *c, char **json, struct donjon_error *err)
 	if (status < 0)
 		return -1;
 	state = state_value(&c->record, (enum store_status)status);
-	r = add_hardening(c, state, err);
+	r = add_records(c, state, err);
 	if (r == 0)
 		*json = json_print(state, true);
 	json_free(state);

@@ -116,6 +116,14 @@ static int read_map(int proc, pid_t pid, const char *file, struct dj_arena *aren
 	return out->n > 0 ? 0 : dj_fail(err, DONJON_E_CONFIG, "%s is empty", file);
 }
 
+int userns_read_maps(int proc, pid_t pid, struct dj_arena *arena, struct oci_id_maps *uids,
+                     struct oci_id_maps *gids, struct donjon_error *err)
+{
+	if (read_map(proc, pid, "uid_map", arena, uids, err) < 0)
+		return -1;
+	return read_map(proc, pid, "gid_map", arena, gids, err);
+}
+
 /* Through a member's files, not from inside: read from here they speak of our own ids, however deep
  * the namespace is. */
 static int read_maps(int userns, struct dj_arena *arena, struct oci_id_maps *uids,
@@ -129,9 +137,7 @@ static int read_maps(int userns, struct dj_arena *arena, struct oci_id_maps *uid
 		return -1;
 	r = await_member(wire, err);
 	if (r == 0)
-		r = read_map(proc, pid, "uid_map", arena, uids, err);
-	if (r == 0)
-		r = read_map(proc, pid, "gid_map", arena, gids, err);
+		r = userns_read_maps(proc, pid, arena, uids, gids, err);
 	dj_close(&wire);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "filter/filter.h"
+#include "filter/known_calls.h"
 #include "filter/syscall_table.h"
 
 #include <seccomp.h>
@@ -31,16 +32,23 @@ bool syscall_arch_is_big_endian(uint32_t arch)
 	return !(arch & __AUDIT_ARCH_LE);
 }
 
-/* Both tables are sorted and their rows begin with the name. */
+/* These two tables are sorted and their rows begin with the name. */
 static int compare_name(const void *name, const void *row)
 {
 	return strcmp(name, *(const char *const *)row);
+}
+
+static int compare_known(const void *name, const void *row)
+{
+	return strcmp(name, ((const struct known_call *)row)->name);
 }
 
 struct syscall_name syscall_name_find(const char *text)
 {
 	return (struct syscall_name){
 		.text = text,
+		.known = bsearch(text, known_calls, DJ_COUNT(known_calls), sizeof(known_calls[0]),
+		                 compare_known),
 		.added = bsearch(text, new_calls, DJ_COUNT(new_calls), sizeof(new_calls[0]),
 		                 compare_name),
 		.shared = bsearch(text, multiplexed, DJ_COUNT(multiplexed), sizeof(multiplexed[0]),
@@ -106,6 +114,14 @@ bool syscall_arch_known(uint32_t arch)
 	return seccomp_syscall_resolve_name_arch(scmp_arch(arch), "read") >= 0;
 }
 
+static int libseccomp_number(uint32_t arch, const struct syscall_name *name)
+{
+	for (size_t i = 0; name->known && i < DJ_COUNT(known_abis); i++)
+		if (known_abis[i] == arch)
+			return name->known->numbers[i];
+	return seccomp_syscall_resolve_name_arch(scmp_arch(arch), name->text);
+}
+
 int syscall_number(uint32_t arch, const struct syscall_name *name)
 {
 	enum multiplexed_abi abi = name->shared ? multiplexed_abi(arch) : ABI_COUNT;
@@ -115,7 +131,7 @@ int syscall_number(uint32_t arch, const struct syscall_name *name)
 		return new_number(name->added, arch);
 	if (abi != ABI_COUNT)
 		return direct_number(name->shared, abi);
-	number = seccomp_syscall_resolve_name_arch(scmp_arch(arch), name->text);
+	number = libseccomp_number(arch, name);
 	if (number == __NR_SCMP_ERROR)
 		return FILTER_SYSCALL_UNKNOWN;
 	return number < 0 ? FILTER_SYSCALL_ABSENT : number; /* below -1: known, but not here */

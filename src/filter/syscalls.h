@@ -19,6 +19,7 @@ bool syscall_arch_is_big_endian(uint32_t arch);
 /* A name, looked up in our own tables once for all architectures. */
 struct syscall_name {
 	const char *text;
+	const struct known_call *known;
 	const struct new_call *added;
 	const struct multiplexed *shared;
 };

@@ -5,20 +5,28 @@
  */
 #include "launch/outside.h"
 
+#include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/procfs.h"
 #include "base/sys.h"
 #include "launch/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-static int join_cgroups(const struct child_args *args, struct donjon_error *err)
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+int child_join_cgroups(const struct child_args *args, struct donjon_error *err)
 {
 	/* "0" moves the writer itself: the only way into a v1 hierarchy that does not wait for an RCU
 	 * grace period of 5-13 ms (startup-performance.md §4).  The files were opened with the host's
@@ -26,9 +34,31 @@ static int join_cgroups(const struct child_args *args, struct donjon_error *err)
 	for (size_t i = 0; i < args->n_cgroup_tasks; i++)
 		if (args->cgroup_tasks[i] >= 0 && write(args->cgroup_tasks[i], "0", 1) != 1)
 			return dj_fail_os(err, errno, "join cgroup: write tasks");
-	if (args->new_cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
-		return dj_fail_os(err, errno, "unshare the cgroup namespace");
 	return 0;
+}
+
+static int enter_cgroups(const struct child_args *args, struct donjon_error *err)
+{
+	/* Who is cloned by a helper was born in them. */
+	if (!args->plan->joins && child_join_cgroups(args, err) < 0)
+		return -1;
+	if (args->new_cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
+		return dj_fail_os(err, errno, "unshare the cgroup namespace%s",
+				  errno == ENOSPC ? " (user.max_cgroup_namespaces reached)" : "");
+	return 0;
+}
+
+/* Entered without another clone, since we are still one thread. */
+static int enter_new_time_namespace(const struct child_args *args, struct donjon_error *err)
+{
+	dj_auto_close int ns = -1;
+
+	if (outside_new_time_namespace(args->plan, args->proc, err) < 0)
+		return -1;
+	ns = procfs_follow(args->proc, "time_for_children", "self/ns");
+	if (ns < 0)
+		return dj_fail_os(err, -ns, "open the new time namespace");
+	return setns(ns, CLONE_NEWTIME) < 0 ? dj_fail_os(err, errno, "enter the new time namespace") : 0;
 }
 
 static int carry_capabilities(struct donjon_error *err)
@@ -65,7 +95,7 @@ static int take_mapped_id(const struct dj_plan *plan, struct donjon_error *err)
 	for (uint32_t i = 0; i < plan->gid_maps.n; i++)
 		if (gids[i].container_id == 0)
 			gid = 0;
-	if (!plan->deny_setgroups && (r = sys_setgroups(0, NULL)) < 0)
+	if (plan->set_groups && (r = sys_setgroups(0, NULL)) < 0)
 		return dj_fail_os(err, -r, "drop supplementary groups");
 	if ((r = sys_setresgid(gid, gid, gid)) < 0)
 		return dj_fail_os(err, -r, "become gid %u of the user namespace", gid);
@@ -74,6 +104,22 @@ static int take_mapped_id(const struct dj_plan *plan, struct donjon_error *err)
 	if ((r = sys_setresuid(uid, uid, uid)) < 0)
 		return dj_fail_os(err, -r, "become uid %u of the user namespace", uid);
 	return uid == 0 ? 0 : carry_capabilities(err);
+}
+
+/* What own_pipes() does, for a caller without rights on the host: inside, the pipes are those of a mapped
+ * id (decision 1). */
+static int own_pipes_inside(const struct dj_plan *plan, struct donjon_error *err)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		struct statfs fs;
+
+		if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC)
+			continue;
+		if (fchown(fd, plan->uid, (gid_t)-1) < 0 && errno != EPERM)
+			return dj_fail_os(err, errno, "give the pipe on descriptor %d to uid %u", fd,
+					  plan->uid);
+	}
+	return 0;
 }
 
 static int become_stage(struct child_args *args, struct donjon_error *err)
@@ -116,9 +162,13 @@ static int run(struct child_args *args, struct donjon_error *err)
 	 * line is noticed as end-of-file on the wire. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return dj_fail_os(err, errno, "set the parent-death signal");
-	if (join_cgroups(args, err) < 0)
+	if (enter_cgroups(args, err) < 0)
+		return -1;
+	if (args->plan->time_ns_inside && enter_new_time_namespace(args, err) < 0)
 		return -1;
 	if (wire_receive(args->wire, WIRE_TELL, launch_mark(STEP_MARK_CHILD), NULL, NULL, err) < 0)
+		return -1;
+	if (args->plan->chown_pipes_inside && !args->plan->terminal && own_pipes_inside(args->plan, err) < 0)
 		return -1;
 	if (args->wait_for_maps && take_mapped_id(args->plan, err) < 0)
 		return -1;

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/procfs.h"
 #include "base/sys.h"
+#include "launch/helper.h"
 #include "launch/sources.h"
 #include "launch/sysctl.h"
 
@@ -43,17 +44,16 @@ static const struct {
 	[OCI_NS_TIME] = { "time", "time_for_children", CLONE_NEWTIME },
 };
 
+int outside_ns_flag(enum oci_ns ns)
+{
+	return kinds[ns].flag;
+}
+
 static int open_own(const struct outside *o, enum oci_ns ns, struct donjon_error *err)
 {
-	/* Namespace links are magic links: followed on purpose, from a verified procfs. */
-	char path[64];
-	int fd;
+	int fd = procfs_follow(o->proc, kinds[ns].own, "thread-self/ns");
 
-	(void)snprintf(path, sizeof(path), "thread-self/ns/%s", kinds[ns].own);
-	fd = openat(o->proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return dj_fail_os(err, errno, "open /proc/%s", path);
-	return fd;
+	return fd < 0 ? dj_fail_os(err, -fd, "open the own %s namespace", kinds[ns].name) : fd;
 }
 
 /* Of the right kind (P40) and, unless the level is `none` where the engine may ask for anything, not
@@ -86,7 +86,7 @@ static int check_namespace(const struct outside *o, enum oci_ns ns, int fd, cons
 static int open_namespace(const struct outside *o, const char *path, struct donjon_error *err)
 {
 	dj_auto_close int handle = open(path, O_PATH | O_CLOEXEC);
-	char link[64];
+	char link[16];
 	struct statfs fs;
 	int fd;
 
@@ -94,9 +94,9 @@ static int open_namespace(const struct outside *o, const char *path, struct donj
 		return dj_fail_os(err, errno, "linux.namespaces: open %s", path);
 	if (fs.f_type != NSFS_MAGIC)
 		return dj_fail(err, DONJON_E_CONFIG, "linux.namespaces: %s is no namespace", path);
-	(void)snprintf(link, sizeof(link), "self/fd/%d", handle);
-	fd = openat(o->proc, link, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? dj_fail_os(err, errno, "linux.namespaces: open %s", path) : fd;
+	(void)snprintf(link, sizeof(link), "%d", handle);
+	fd = procfs_follow(o->proc, link, "self/fd");
+	return fd < 0 ? dj_fail_os(err, -fd, "linux.namespaces: open %s", path) : fd;
 }
 
 int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err)
@@ -130,21 +130,36 @@ static uint64_t new_namespaces(const struct dj_plan *plan)
 
 /* Entered by this thread around the clone and left again; user namespaces cannot be left, so they
  * are joined by a helper process.  That helper must be a member of our own pid namespace, or the pid
- * it gets from its clone would be a number of another one: then it joins that one, too. */
+ * it gets from its clone would be a number of another one: then it joins that one, too.  Rootless there is
+ * no way back into namespaces of the host: all are the helper's. */
 static bool is_entered_by_us(const struct dj_plan *plan, size_t ns)
 {
-	if (ns == OCI_NS_PID && plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN)
+	if (plan->rootless || (ns == OCI_NS_PID && plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN))
 		return false;
 	return ns != OCI_NS_USER;
+}
+
+static int enter(const struct outside *o, size_t ns, struct donjon_error *err)
+{
+	if (o->namespaces[ns] >= 0 && setns(o->namespaces[ns], kinds[ns].flag) < 0)
+		return dj_fail_os(err, errno, "join the %s namespace %s", kinds[ns].name,
+				  plan_text(o->plan, o->plan->ns[ns].path));
+	return 0;
 }
 
 static int enter_joined(const struct outside *o, struct donjon_error *err)
 {
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
-		if (o->namespaces[ns] >= 0 && is_entered_by_us(o->plan, ns) &&
-		    setns(o->namespaces[ns], kinds[ns].flag) < 0)
-			return dj_fail_os(err, errno, "join the %s namespace %s", kinds[ns].name,
-					  plan_text(o->plan, o->plan->ns[ns].path));
+		if (is_entered_by_us(o->plan, ns) && enter(o, ns, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int enter_all_but_user(const struct outside *o, struct donjon_error *err)
+{
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		if (ns != OCI_NS_USER && enter(o, ns, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -158,19 +173,19 @@ static int leave_joined(const int own[OCI_NS_COUNT], struct donjon_error *err)
 	return r;
 }
 
-static int new_time_namespace(const struct outside *o, struct donjon_error *err)
+int outside_new_time_namespace(const struct dj_plan *plan, int proc, struct donjon_error *err)
 {
-	const struct dj_plan *plan = o->plan;
 	char text[128];
 
 	if (unshare(CLONE_NEWTIME) < 0)
-		return dj_fail_os(err, errno, "unshare the time namespace");
+		return dj_fail_os(err, errno, "unshare the time namespace%s",
+				  errno == ENOSPC ? " (user.max_time_namespaces reached)" : "");
 	if (!plan->time_offsets)
 		return 0;
 	(void)snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n",
 		       (long long)plan->monotonic_s, plan->monotonic_ns, (long long)plan->boottime_s,
 		       plan->boottime_ns);
-	return procfs_write(o->proc, "self/timens_offsets", text, err);
+	return procfs_write(proc, "self/timens_offsets", text, err);
 }
 
 static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const struct child_args *child,
@@ -194,6 +209,8 @@ static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const 
 		return dj_fail_os(err, -pid, "clone3 with namespaces 0x%llx%s",
 				  (unsigned long long)flags,
 				  pid == -ENOSPC   ? " (user.max_*_namespaces reached)"
+				  : pid == -EPERM && geteuid() != 0 && !(flags & CLONE_NEWUSER)
+					  ? " (linux.namespaces: an unprivileged user needs a user namespace)"
 				  : pid == -ENOMEM && o->namespaces[OCI_NS_PID] >= 0
 					  ? " (the init of the joined pid namespace is gone: linux.namespaces)"
 					  : "");
@@ -211,35 +228,38 @@ static int wait_for(pid_t pid, int *status)
 	return r == pid ? 0 : -1;
 }
 
+static int spawn_helper(int cgroup_v2)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD };
+
+	if (cgroup_v2 >= 0) {
+		args.flags = (uint64_t)CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)cgroup_v2;
+	}
+	return sys_clone3(&args);
+}
+
 /*
- * A joined user namespace: new namespaces must belong to it, so they are made by a helper that has
- * entered it.  The helper is not dumpable before the join (B17), passes its child on to us
- * (CLONE_PARENT) and exits.
+ * A user namespace cannot be left again, so a helper enters it.  It is not dumpable before that (B17),
+ * passes its child on to us (CLONE_PARENT) and exits.
  */
-static int clone_in_user_namespace(struct outside *o, uint64_t flags, int cgroup_v2,
-				   const struct child_args *child, struct donjon_error *err)
+int outside_clone_by_helper(struct outside *o, const struct outside_helper *how,
+			    const struct child_args *child, struct donjon_error *err)
 {
 	struct shared {
 		pid_t pid;
 		struct donjon_error err;
 	} *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct clone_args plain = { .exit_signal = SIGCHLD };
 	int helper, status, r = -1;
 
 	if (shared == MAP_FAILED)
 		return dj_fail_os(err, errno, "map memory shared with the helper");
-	helper = sys_clone3(&plain);
+	helper = spawn_helper(how->own_cgroup);
 	if (helper == 0) {
-		struct donjon_error *their = &shared->err;
-
 		(void)close(o->wire);
-		if (prctl(PR_SET_DUMPABLE, 0) < 0)
-			(void)dj_fail_os(their, errno, "become undumpable");
-		else if (o->namespaces[OCI_NS_PID] >= 0 && setns(o->namespaces[OCI_NS_PID], CLONE_NEWPID) < 0)
-			(void)dj_fail_os(their, errno, "join the pid namespace");
-		else if (setns(o->namespaces[OCI_NS_USER], CLONE_NEWUSER) < 0)
-			(void)dj_fail_os(their, errno, "join the user namespace");
-		else if (clone_direct(o, flags | (uint64_t)CLONE_PARENT, cgroup_v2, child, their) == 0)
+		if (how->enter(o, child, &shared->err) == 0 &&
+		    clone_direct(o, how->flags | (uint64_t)CLONE_PARENT, how->stage_cgroup, child,
+				 &shared->err) == 0)
 			shared->pid = o->pid;
 		_exit(0);
 	}
@@ -250,7 +270,7 @@ static int clone_in_user_namespace(struct outside *o, uint64_t flags, int cgroup
 	else if (shared->err.code != DONJON_OK)
 		*err = shared->err;
 	else if (shared->pid <= 0)
-		r = dj_fail(err, DONJON_E_SYSTEM, "the helper in the user namespace died");
+		r = dj_fail(err, DONJON_E_SYSTEM, "the helper in the container's namespaces died");
 	else
 		r = 0;
 	if (r == 0) {
@@ -259,45 +279,6 @@ static int clone_in_user_namespace(struct outside *o, uint64_t flags, int cgroup
 		if (o->pidfd < 0)
 			r = dj_fail_os(err, -o->pidfd, "open a pidfd of the stage");
 	}
-	(void)munmap(shared, sizeof(*shared));
-	return r;
-}
-
-/*
- * API file systems of joined namespaces, made by a helper: procfs shows the pid namespace its maker is
- * a member of, which joining one does not change for this thread.  It shares our descriptors.
- */
-static int make_outside_fs(struct outside *o, struct donjon_error *err)
-{
-	struct shared {
-		int fds[SOURCES_OUTSIDE_FS_MAX];
-		struct donjon_error err;
-	} *shared;
-	struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
-	int helper, status, r = -1;
-
-	if (!sources_has_outside_fs(o->plan))
-		return 0;
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return dj_fail_os(err, errno, "map memory shared with the helper");
-	memcpy(shared->fds, o->outside_fs, sizeof(shared->fds));
-	helper = sys_clone3(&args);
-	if (helper == 0) {
-		(void)sources_prepare_joined(o->plan, shared->fds, &shared->err);
-		_exit(0);
-	}
-	if (helper < 0)
-		(void)dj_fail_os(err, -helper, "clone a helper");
-	else if (wait_for(helper, &status) < 0)
-		(void)dj_fail_os(err, errno, "wait for the helper");
-	else if (status != 0)
-		(void)dj_fail(err, DONJON_E_SYSTEM, "the helper in the joined namespaces died");
-	else if (shared->err.code != DONJON_OK)
-		*err = shared->err;
-	else
-		r = 0;
-	memcpy(o->outside_fs, shared->fds, sizeof(shared->fds));
 	(void)munmap(shared, sizeof(*shared));
 	return r;
 }
@@ -315,6 +296,102 @@ static int set_joined_hostname(const struct dj_plan *plan, struct donjon_error *
 	return 0;
 }
 
+/* While the caller is in the joined namespaces, with the right to change them. */
+static int change_joined(const struct dj_plan *plan, struct donjon_error *err)
+{
+	if (set_joined_hostname(plan, err) < 0)
+		return -1;
+	return sysctls_write_outside(plan, err);
+}
+
+static int enter_user(const struct outside *o, struct donjon_error *err)
+{
+	if (o->namespaces[OCI_NS_USER] >= 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		return dj_fail_os(err, errno, "become undumpable");
+	return enter(o, OCI_NS_USER, err);
+}
+
+/* In the helper.  Who is not root gets the right to enter the others from the user namespace; who is
+ * loses it there, for those that are not the user namespace's own. */
+static int enter_for_good(struct outside *o, const struct child_args *child, struct donjon_error *err)
+{
+	bool is_root = geteuid() == 0;
+
+	(void)child;
+	if (!is_root && enter_user(o, err) < 0)
+		return -1;
+	if (enter_all_but_user(o, err) < 0 || change_joined(o->plan, err) < 0)
+		return -1;
+	return is_root ? enter_user(o, err) : 0;
+}
+
+static int enter_user_namespace(struct outside *o, const struct child_args *child, struct donjon_error *err)
+{
+	(void)child;
+	return enter(o, OCI_NS_PID, err) < 0 ? -1 : enter_user(o, err);
+}
+
+static bool joins_any(const struct outside *o)
+{
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		if (o->namespaces[ns] >= 0)
+			return true;
+	return false;
+}
+
+/* New namespaces must belong to the joined user namespace, so they are made from inside it. */
+static int clone_from_inside(struct outside *o, uint64_t flags, int cgroup_v2, const struct child_args *child,
+			     struct donjon_error *err)
+{
+	const struct outside_helper how = {
+		.enter = o->plan->rootless ? enter_for_good : enter_user_namespace,
+		.flags = flags, .own_cgroup = -1, .stage_cgroup = cgroup_v2,
+	};
+
+	return outside_clone_by_helper(o, &how, child, err);
+}
+
+struct outside_fs {
+	struct outside *o;
+	int fds[SOURCES_OUTSIDE_FS_MAX];
+};
+
+static int prepare_joined(void *data, struct donjon_error *err)
+{
+	struct outside_fs *fs = data;
+
+	return sources_prepare_joined(fs->o->plan, fs->fds, err);
+}
+
+/* In a helper: what it joins now, only a child of it is born in. */
+static int prepare_by_child(void *data, struct donjon_error *err)
+{
+	struct outside_fs *fs = data;
+	bool all = fs->o->plan->rootless;
+
+	if ((all ? enter_all_but_user(fs->o, err) : enter(fs->o, OCI_NS_PID, err)) < 0)
+		return -1;
+	return helper_run(0, prepare_joined, fs, sizeof(*fs), err);
+}
+
+/*
+ * API file systems of joined namespaces, made by a helper: procfs shows the pid namespace its maker was
+ * born in, so a thread that joins one never sees it (and a container would be shown the host's).
+ */
+static int make_outside_fs(struct outside *o, struct donjon_error *err)
+{
+	struct outside_fs fs = { .o = o };
+	int r;
+
+	if (!sources_has_outside_fs(o->plan))
+		return 0;
+	memcpy(fs.fds, o->outside_fs, sizeof(fs.fds));
+	r = helper_run(0, is_entered_by_us(o->plan, OCI_NS_PID) ? prepare_joined : prepare_by_child, &fs,
+		       sizeof(fs), err);
+	memcpy(o->outside_fs, fs.fds, sizeof(fs.fds));
+	return r;
+}
+
 /* What must happen while this thread is in the joined namespaces. */
 static int clone_while_joined(struct outside *o, const struct child_args *child, struct donjon_error *err)
 {
@@ -322,15 +399,18 @@ static int clone_while_joined(struct outside *o, const struct child_args *child,
 	uint64_t flags = new_namespaces(plan);
 	int cgroup = o->request->cgroup_v2;
 
-	if (set_joined_hostname(plan, err) < 0)
-		return -1;
-	if (sysctls_write_outside(plan, err) < 0)
+	if (!plan->rootless && change_joined(plan, err) < 0)
 		return -1;
 	if (make_outside_fs(o, err) < 0)
 		return -1;
-	if (plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN)
-		return clone_in_user_namespace(o, flags, cgroup, child, err);
+	if (plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN || (plan->rootless && joins_any(o)))
+		return clone_from_inside(o, flags, cgroup, child, err);
 	return clone_direct(o, flags, cgroup, child, err);
+}
+
+static bool makes_time_namespace(const struct dj_plan *plan)
+{
+	return plan->ns[OCI_NS_TIME].kind == PLAN_NS_NEW && !plan->time_ns_inside;
 }
 
 int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err)
@@ -345,6 +425,7 @@ int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err)
 		.n_cgroup_tasks = o->request->n_cgroup_tasks,
 		.wait_for_maps = plan->ns[OCI_NS_USER].kind != PLAN_NS_HOST,
 		.new_cgroup_ns = plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_NEW,
+		.proc = o->proc,
 	};
 	int own[OCI_NS_COUNT];
 	struct donjon_error back = { 0 };
@@ -353,14 +434,14 @@ int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err)
 	(void)row;
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++) {
 		bool changes = (o->namespaces[ns] >= 0 && is_entered_by_us(plan, ns)) ||
-			       (ns == OCI_NS_TIME && plan->ns[ns].kind == PLAN_NS_NEW);
+			       (ns == OCI_NS_TIME && makes_time_namespace(plan));
 
 		own[ns] = r == 0 && changes ? open_own(o, (enum oci_ns)ns, err) : -1;
 		if (r == 0 && changes && own[ns] < 0)
 			r = -1;
 	}
-	if (r == 0 && plan->ns[OCI_NS_TIME].kind == PLAN_NS_NEW)
-		r = new_time_namespace(o, err);
+	if (r == 0 && makes_time_namespace(plan))
+		r = outside_new_time_namespace(plan, o->proc, err);
 	if (r == 0)
 		r = enter_joined(o, err);
 	if (r == 0)

@@ -46,19 +46,31 @@ static int copy_xattrs(int from, int to)
 
 static int copy_metadata(int from, int to, const struct stat *st)
 {
-	if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0)
+	/* EINVAL: of somebody who has no id in this user namespace; then it is ours, as it is new. */
+	if (fchown(to, st->st_uid, st->st_gid) < 0 && errno != EINVAL)
+		return -1;
+	if (fchmod(to, st->st_mode & 07777) < 0)
 		return -1;
 	return copy_xattrs(from, to);
+}
+
+/* Where owners are not mapped the program could not read it either. */
+static int skip_unreadable(void)
+{
+	return errno == EACCES ? 0 : -1;
 }
 
 static int copy_file(int from_dir, int to_dir, const char *name)
 {
 	dj_auto_close int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	dj_auto_close int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	dj_auto_close int to = -1;
 	struct stat st;
 	ssize_t n;
 
-	if (from < 0 || to < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode))
+	if (from < 0)
+		return skip_unreadable();
+	to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode))
 		return -1;
 	do
 		n = sendfile(to, from, NULL, 1 << 20);
@@ -77,18 +89,21 @@ static int copy_link(int from_dir, int to_dir, const char *name)
 	return symlinkat(target, to_dir, name);
 }
 
+/* 1: entered, 0: passed over. */
 static int enter_directory(const struct level *at, const char *name, struct level *below)
 {
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 	struct stat st;
 
-	*below = (struct level){ -1, -1 };
+	*below = (struct level){ openat(at->from, name, flags), -1 };
+	if (below->from < 0)
+		return skip_unreadable();
 	if (mkdirat(at->to, name, 0700) < 0)
 		return -1;
-	below->from = openat(at->from, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	below->to = openat(at->to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (below->from >= 0 && below->to >= 0 && fstat(below->from, &st) == 0)
-		return copy_metadata(below->from, below->to, &st);
-	return -1;
+	below->to = openat(at->to, name, flags);
+	if (below->to < 0 || fstat(below->from, &st) < 0)
+		return -1;
+	return copy_metadata(below->from, below->to, &st) < 0 ? -1 : 1;
 }
 
 /* Copies entries of the deepest level until one of them is a directory; 1: descended, 0: at its end. */
@@ -102,6 +117,7 @@ static int copy_entries(struct level *levels, size_t *depth)
 		for (long pos = 0; pos < n;) {
 			const struct entry *e = (const void *)(buf + pos);
 			struct stat st;
+			int r;
 
 			pos += e->size;
 			if (strcmp(e->name, ".") == 0 || strcmp(e->name, "..") == 0)
@@ -118,8 +134,11 @@ static int copy_entries(struct level *levels, size_t *depth)
 				errno = ELOOP;
 				return -1;
 			}
-			if (enter_directory(at, e->name, &levels[*depth]) < 0)
+			r = enter_directory(at, e->name, &levels[*depth]);
+			if (r < 0)
 				return -1;
+			if (r == 0)
+				continue;
 			/* The rest of this level is read again from here when we are back. */
 			if (lseek(at->from, (off_t)e->next, SEEK_SET) < 0)
 				return -1;
@@ -130,7 +149,7 @@ static int copy_entries(struct level *levels, size_t *depth)
 	return n < 0 ? -1 : 0;
 }
 
-int copy_up(int root, const char *path, int tree, struct donjon_error *err)
+int copy_up(int root, const char *path, int tree, bool with_top, struct donjon_error *err)
 {
 	struct level levels[DEPTH_MAX];
 	size_t depth = 0;
@@ -138,14 +157,14 @@ int copy_up(int root, const char *path, int tree, struct donjon_error *err)
 	int r = 0;
 
 	levels[0].from = path_open_in_root(root, path, O_RDONLY | O_DIRECTORY, 0);
-	if (levels[0].from == -ENOENT)
+	if (levels[0].from == -ENOENT || levels[0].from == -EACCES)
 		return 0;
 	if (levels[0].from < 0)
 		return dj_fail_os(err, -levels[0].from, "open %s of the image", path);
 	levels[0].to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	depth = 1;
 	if (levels[0].to < 0 || fstat(levels[0].from, &st) < 0 ||
-	    copy_metadata(levels[0].from, levels[0].to, &st) < 0)
+	    (with_top && copy_metadata(levels[0].from, levels[0].to, &st) < 0))
 		r = -1;
 	while (r >= 0 && depth > 0) {
 		r = copy_entries(levels, &depth);

@@ -95,8 +95,10 @@ int device_make(const struct dj_plan *plan, const struct plan_device *device, in
 	dj_auto_close int parent = -1;
 	const char *name;
 
-	if (bind && S_ISCHR(device->mode))
+	if (bind && !S_ISFIFO(device->mode))
 		return bind_node(plan, device, root, path, err);
+	if (!strchr(path, '/'))
+		return make_node(plan, device, root, path, err);
 	parent = path_open_parent(root, path, true, &name, err);
 	if (parent < 0)
 		return -1;

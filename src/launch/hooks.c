@@ -80,16 +80,16 @@ static int spawn(int program, const char *path, char *const argv[], char *const 
 	int r;
 
 	if (pipe2(in, O_CLOEXEC) < 0)
-		return dj_fail_os(err, errno, "hook %s: pipe", path);
+		return dj_fail_os(err, errno, "%s: pipe", path);
 	if (pipe2(output, O_CLOEXEC) < 0) {
-		r = dj_fail_os(err, errno, "hook %s: pipe", path);
+		r = dj_fail_os(err, errno, "%s: pipe", path);
 		goto out;
 	}
 	r = sys_clone3(&args);
 	if (r == 0)
 		become_hook(program, path, argv, envp, cwd, in[0], output[1]);
 	if (r < 0) {
-		r = dj_fail_os(err, -r, "hook %s: clone", path);
+		r = dj_fail_os(err, -r, "%s: clone", path);
 		goto out;
 	}
 	out->pid = r;
@@ -190,9 +190,9 @@ static int judge(const char *path, int status, char kept[OUTPUT_KEPT], struct do
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		return dj_fail(err, DONJON_E_SYSTEM, "hook %s was killed by signal %d%s%s", path,
+		return dj_fail(err, DONJON_E_SYSTEM, "%s was killed by signal %d%s%s", path,
 			       WTERMSIG(status), *kept ? ": " : "", kept);
-	return dj_fail(err, DONJON_E_SYSTEM, "hook %s exited with status %d%s%s", path, WEXITSTATUS(status),
+	return dj_fail(err, DONJON_E_SYSTEM, "%s exited with status %d%s%s", path, WEXITSTATUS(status),
 		       *kept ? ": " : "", kept);
 }
 
@@ -219,9 +219,9 @@ int hook_execute(int program, const char *path, char *const argv[], char *const 
 	dj_close(&p.out);
 	/* With SIGCHLD ignored there is no status, and no status is no success. */
 	if (r != p.pid)
-		return dj_fail_os(err, errno, "hook %s: wait for it", path);
+		return dj_fail_os(err, errno, "%s: wait for it", path);
 	if (!in_time)
-		return dj_fail(err, DONJON_E_SYSTEM, "hook %s did not end within %u s", path, timeout_s);
+		return dj_fail(err, DONJON_E_SYSTEM, "%s did not end within %u s", path, timeout_s);
 	return judge(path, status, kept, err);
 }
 
@@ -260,5 +260,5 @@ int hook_run_fd(const struct dj_plan *plan, const struct plan_hook *hook, int pr
 		(void)munmap(argv, ((hook->args.n ? hook->args.n : 1) + 1) * sizeof(char *));
 	if (envp)
 		(void)munmap(envp, (hook->env.n + 1) * sizeof(char *));
-	return r;
+	return r < 0 ? dj_note(err, "hook") : r;
 }

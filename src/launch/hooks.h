@@ -1,4 +1,4 @@
-/* One hook, from an opened program to its exit status. */
+/* One hook, or another program that is called like one, from an opened program to its exit status. */
 #ifndef LAUNCH_HOOKS_H
 #define LAUNCH_HOOKS_H
 
@@ -8,6 +8,8 @@
 /* An O_PATH descriptor of the hook's program, which must be a regular file. */
 int hook_open(const char *path, struct donjon_error *err);
 
+/* Any program of the host's that is run to its end (a loader of profiles, newuidmap): 0 if its status
+ * is.  The error begins with `path` and ends with what it had to say. */
 int hook_execute(int program, const char *path, char *const argv[], char *const envp[], const char *cwd,
 		 uint32_t timeout_s, const char *input, struct donjon_error *err);
 

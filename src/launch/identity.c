@@ -91,31 +91,32 @@ int set_identity(struct inside *s, uint32_t row, struct donjon_error *err)
 
 enum { LABEL_MAX = 4096 };
 
-static int write_label(int proc, const char *const files[], const char *text, struct donjon_error *err)
+static int write_label(int self, const char *const files[], const char *text, struct donjon_error *err)
 {
-	char path[64], back[LABEL_MAX];
+	const char *path = NULL;
+	char back[LABEL_MAX];
 	int fd = -ENOENT;
 	size_t len;
 
 	for (size_t i = 0; files[i] && fd == -ENOENT; i++) {
-		(void)snprintf(path, sizeof(path), "self/%s", files[i]);
-		fd = procfs_openat(proc, O_WRONLY, "%s", path);
+		path = files[i];
+		fd = procfs_openat(self, O_WRONLY, "%s", path);
 		if (fd >= 0)
 			(void)close(fd);
 	}
 	if (fd < 0)
-		return dj_fail_os(err, -fd, "open `/proc/%s`", path);
-	if (procfs_write(proc, path, text, err) < 0)
+		return dj_fail_os(err, -fd, "open `/proc/self/%s`", path);
+	if (procfs_write(self, path, text, err) < 0)
 		return -1;
 	/* Read back: a label that did not stick is a container without one (CVE-2019-16884). */
-	if (procfs_read(proc, path, back, sizeof(back), err) < 0)
+	if (procfs_read(self, path, back, sizeof(back), err) < 0)
 		return -1;
 	if (strncmp(text, "exec ", 5) == 0)
 		text += 5;
 	/* AppArmor adds its mode in brackets. */
 	len = strlen(text);
 	if (strncmp(back, text, len) != 0 || (back[len] && back[len] != ' ' && back[len] != '\n'))
-		return dj_fail(err, DONJON_E_VERIFY, "`/proc/%s` reads %s after %s was written", path, back, text);
+		return dj_fail(err, DONJON_E_VERIFY, "`/proc/self/%s` reads %s after %s was written", path, back, text);
 	return 0;
 }
 
@@ -131,7 +132,7 @@ int set_exec_label(struct inside *s, uint32_t row, struct donjon_error *err)
 
 		if (n < 0 || (size_t)n >= sizeof(text))
 			return dj_fail(err, DONJON_E_CONFIG, "process.apparmorProfile: too long");
-		if (write_label(s->proc, apparmor, text, err) < 0) {
+		if (write_label(s->self, apparmor, text, err) < 0) {
 			if (err->os != ENOENT)
 				return dj_note(err, "process.apparmorProfile");
 			dj_error_clear(err);
@@ -139,7 +140,7 @@ int set_exec_label(struct inside *s, uint32_t row, struct donjon_error *err)
 				       plan_text(s->plan, s->plan->apparmor));
 		}
 	}
-	if (s->plan->selinux && write_label(s->proc, selinux, plan_text(s->plan, s->plan->selinux), err) < 0)
+	if (s->plan->selinux && write_label(s->self, selinux, plan_text(s->plan, s->plan->selinux), err) < 0)
 		return dj_note(err, "process.selinuxLabel");
 	return 0;
 }

@@ -10,9 +10,12 @@ struct inside {
 	const struct dj_plan *plan;
 	int wire;
 	int gate;         /* listening socket `start` connects to, or -1 */
-	int proc;         /* our own procfs, detached (B06) */
+	int proc;         /* our own procfs, detached (B06); -1 while nothing needs it */
+	int self;         /* this process's directory in it, and all of it that a process gets which joins a
+			   * running container; or -1 as well */
 	int root;         /* the container's root */
 	int empty_dir;    /* read-only tmpfs that masks directories; a mount to be cloned */
+	int null;         /* the same for files: the null device */
 	struct exec_page *page;
 
 	int sources[FD_MESSAGE_MAX]; /* received and not yet placed, in plan order */
@@ -21,9 +24,12 @@ struct inside {
 
 	char *const *argv;
 	char *const *envp;
+	char *home; /* "HOME=...", or NULL where the configuration has one */
 	char program[4096]; /* args[0] resolved */
 };
 
+int open_own_procfs(struct inside *s, uint32_t row, struct donjon_error *err);
+int find_home(struct inside *s, uint32_t row, struct donjon_error *err);
 int attach_rootfs(struct inside *s, uint32_t row, struct donjon_error *err);
 int volatile_rootfs(struct inside *s, uint32_t row, struct donjon_error *err);
 int mount_all(struct inside *s, uint32_t row, struct donjon_error *err);
@@ -55,6 +61,8 @@ int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err);
 
 /* Every signal to its default, none blocked. */
 int reset_signals(struct donjon_error *err);
+/* The default again for what await_release() took over. */
+int restore_signals(struct donjon_error *err);
 
 /* The last two rows: no return from either unless execve failed and exit was refused. */
 int load_filters(struct inside *s, uint32_t row, struct donjon_error *err);

@@ -8,6 +8,7 @@
 #include "launch/sysctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -43,6 +44,18 @@ int loopback_up(struct inside *s, uint32_t row, struct donjon_error *err)
 	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		return dj_fail_os(err, errno, "bring lo up");
 	return 0;
+}
+
+int open_own_procfs(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	if (s->self >= 0)
+		return 0;
+	s->proc = procfs_open(err);
+	if (s->proc < 0)
+		return -1;
+	s->self = procfs_openat(s->proc, O_PATH | O_DIRECTORY, "self/.");
+	return s->self < 0 ? dj_fail_os(err, -s->self, "open /proc/self") : 0;
 }
 
 int write_sysctls(struct inside *s, uint32_t row, struct donjon_error *err)

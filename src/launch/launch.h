@@ -11,11 +11,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Are the programs of package uidmap here, which write maps for callers without the right to do it? */
+bool launch_may_map_granted_ids(void);
+
 struct launch_request {
 	const struct dj_plan *plan;
 	int cgroup_v2;           /* directory for CLONE_INTO_CGROUP, or -1 */
 	const int *cgroup_tasks; /* v1 `tasks` files open for writing; entries may be -1 */
 	size_t n_cgroup_tasks;
+	int container_pidfd;     /* plan->joins: of a process that is in the container's namespaces */
 	int gate;                /* listening Unix socket `start` connects to; -1: started by launch_start() */
 
 	/* Called between "namespaces ready" and "hooks done" with the container's pid, so that the
@@ -32,6 +36,10 @@ struct launch {
 	int pidfd;
 	int wire;    /* our end of the stage's socket, or -1 once it is gone */
 	int console; /* master of the container's terminal (plan->terminal), or -1; the caller takes it */
+	/* How the root filesystem got its owners in the user namespace, as a step of design.md §3:
+	 * 'a' by the config, 'b' id-mapped, 'c' an overlay rebuilt from id-mapped layers, 'd' not at
+	 * all; 0: there is none. */
+	char ladder;
 };
 #define LAUNCH_EMPTY { .pid = 0, .pidfd = -1, .wire = -1, .console = -1 }
 
@@ -43,13 +51,24 @@ int launch_create(const struct launch_request *request, struct launch *out, stru
  * this process.  Until then the death of this process ends it (R10, T71). */
 int launch_release(struct launch *launch, struct donjon_error *err);
 
+/* What becomes of the listener of a filter that notifies; give NULL: no filter does.  Until it returns 0
+ * the program does not start; afterwards the agent may have to answer for the execve, for which it has
+ * ten seconds. */
+struct launch_listener {
+	int (*give)(void *data, int fd, struct donjon_error *err);
+	void *data;
+};
+
 /* Lets a container of this process (request.gate == -1) run; returns when the workload's execve
  * succeeded, or with the reason why it did not (DONJON_E_EXEC; the stage is dead then). */
-int launch_start(struct launch *launch, struct donjon_error *err);
+int launch_start(struct launch *launch, const struct launch_listener *listener, struct donjon_error *err);
 
 /* The same for a container made by another process: connects to <state dir>/gate. */
-int launch_start_gate(int state_dir_fd, struct donjon_error *err);
+int launch_start_gate(int state_dir_fd, int pidfd, const struct launch_listener *listener,
+		      struct donjon_error *err);
 
+/* Ends and reaps the process of a launch that is not to stay; nothing where there is none. */
+void launch_abort(struct launch *launch);
 void launch_done(struct launch *launch);
 
 /* Runs one host-side hook with the state JSON on its stdin (H and J rows). `plan_hook` strings are

@@ -14,6 +14,16 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+static int set_final_affinity(const struct outside *o, struct donjon_error *err)
+{
+	const struct plan_list cpus = o->plan->cpus_final;
+
+	if (sched_setaffinity(o->pid, cpus.n * sizeof(uint64_t),
+			      plan_list_data(o->plan, cpus, sizeof(uint64_t))) < 0)
+		return dj_fail_os(err, errno, "process.execCPUAffinity.final");
+	return 0;
+}
+
 /* T59: an odd caller's leftovers.  Only with the right to do it: an unprivileged caller's own limits
  * stay. */
 int reset_scheduling(struct outside *o, uint32_t row, struct donjon_error *err)
@@ -25,6 +35,8 @@ int reset_scheduling(struct outside *o, uint32_t row, struct donjon_error *err)
 	if (getpriority(PRIO_PROCESS, 0) != 0 && errno == 0 &&
 	    setpriority(PRIO_PROCESS, (id_t)o->pid, 0) < 0 && errno != EACCES && errno != EPERM)
 		return dj_fail_os(err, errno, "reset the nice value");
+	if (o->plan->cpus_final.n)
+		return set_final_affinity(o, err);
 	/* The kernel cuts this to the cpuset. */
 	memset(&all, 0xff, sizeof(all));
 	if (sched_setaffinity(o->pid, sizeof(all), &all) < 0)
@@ -103,8 +115,8 @@ int own_pipes(struct outside *o, uint32_t row, struct donjon_error *err)
 
 		if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC)
 			continue;
-		/* An unprivileged caller owns its pipes already, and can give them to nobody. */
-		if (fchown(fd, uid, (gid_t)-1) < 0 && !(errno == EPERM && geteuid() != 0))
+		/* Rootless, the pipes are the caller's already, or belong to somebody it has no say over. */
+		if (fchown(fd, uid, (gid_t)-1) < 0 && !(errno == EPERM && o->plan->rootless))
 			return dj_fail_os(err, errno, "give the pipe on descriptor %d to uid %u", fd, uid);
 	}
 	return 0;

@@ -96,36 +96,24 @@ static int make_empty_dir(struct donjon_error *err)
 	return r < 0 ? dj_fail_os(err, -r, "make an empty directory") : r;
 }
 
-/* The first directory gets the mount itself, the others clones of it: a mount that was never
- * attached cannot be cloned before Linux 6.15. */
-static int cover_directory(struct inside *s, int target, const char *path, struct donjon_error *err)
+/* The first target gets the mount itself, the others clones of it: a mount that was never attached
+ * cannot be cloned before Linux 6.15. */
+static int cover(int target, const char *path, int *first, int (*make)(struct donjon_error *err),
+		 struct donjon_error *err)
 {
 	dj_auto_close int clone = -1;
-	int tree, r;
-
-	if (s->empty_dir < 0) {
-		s->empty_dir = make_empty_dir(err);
-		if (s->empty_dir < 0)
-			return -1;
-		tree = s->empty_dir;
-	} else {
-		clone = sys_open_tree(s->empty_dir, "", AT_EMPTY_PATH | SYS_OPEN_TREE_CLONE);
-		if (clone < 0)
-			return dj_fail_os(err, -clone, "clone the empty directory");
-		tree = clone;
-	}
-	r = sys_move_mount(tree, "", target, "", by_fd);
-	return r < 0 ? dj_fail_os(err, -r, "cover %s", path) : 0;
-}
-
-static int cover_file(int target, const char *path, struct donjon_error *err)
-{
-	dj_auto_close int null = clone_null(err);
 	int r;
 
-	if (null < 0)
-		return -1;
-	r = sys_move_mount(null, "", target, "", by_fd);
+	if (*first >= 0) {
+		clone = sys_open_tree(*first, "", AT_EMPTY_PATH | SYS_OPEN_TREE_CLONE);
+		if (clone < 0)
+			return dj_fail_os(err, -clone, "clone a mask");
+	} else {
+		*first = make(err);
+		if (*first < 0)
+			return -1;
+	}
+	r = sys_move_mount(clone < 0 ? *first : clone, "", target, "", by_fd);
 	return r < 0 ? dj_fail_os(err, -r, "cover %s", path) : 0;
 }
 
@@ -138,8 +126,8 @@ static int mask(struct inside *s, const char *path, struct donjon_error *err)
 		return target == ABSENT ? 0 : -1;
 	if (fstat(target, &st) < 0)
 		return dj_fail_os(err, errno, "stat %s", path);
-	return S_ISDIR(st.st_mode) ? cover_directory(s, target, path, err)
-				   : cover_file(target, path, err);
+	return S_ISDIR(st.st_mode) ? cover(target, path, &s->empty_dir, make_empty_dir, err)
+				   : cover(target, path, &s->null, clone_null, err);
 }
 
 int mask_paths(struct inside *s, uint32_t row, struct donjon_error *err)

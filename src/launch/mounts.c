@@ -94,10 +94,10 @@ static int is_directory(int tree, bool *out, struct donjon_error *err)
 static int attach(const struct inside *s, const struct plan_mount *mount, int tree, struct donjon_error *err)
 {
 	dj_auto_close int point = -1;
-	bool is_dir = false;
+	bool is_dir = true;
 	int r;
 
-	if (is_directory(tree, &is_dir, err) < 0)
+	if (mount->kind == PLAN_MOUNT_BIND && is_directory(tree, &is_dir, err) < 0)
 		return -1;
 	point = mount_point(s, mount, is_dir, err);
 	if (point < 0)
@@ -106,13 +106,50 @@ static int attach(const struct inside *s, const struct plan_mount *mount, int tr
 	return r < 0 ? dj_fail_os(err, -r, "attach") : 0;
 }
 
+static bool is_sysfs(const struct inside *s, const struct plan_mount *mount)
+{
+	return strcmp(plan_text(s->plan, mount->type), "sysfs") == 0;
+}
+
+static int make_filesystem(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
+{
+	int tree = filesystem_make(s->plan, mount, err);
+
+	/* Rootless there is no sysfs for the host's network, nor one that would show more than the one
+	 * that a container around us was given.  Then it is that one. */
+	if (tree < 0 && err->os == EPERM && s->plan->sources_by_stage && is_sysfs(s, mount)) {
+		dj_error_clear(err);
+		tree = source_clone_sysfs(mount, err);
+	}
+	return tree;
+}
+
+/* As runc does it: a private directory of the image does not become everybody's. */
+static int take_mode(const struct inside *s, const struct plan_mount *mount, int tree, struct donjon_error *err)
+{
+	const char *path = plan_text(s->plan, mount->destination);
+	dj_auto_close int below = path_open_in_root(s->root, path, O_PATH | O_DIRECTORY, 0);
+	struct stat st;
+
+	if (below < 0)
+		return 0; /* it is made then, or attach() says why not */
+	if (fstat(below, &st) < 0)
+		return dj_fail_os(err, errno, "stat %s of the image", path);
+	if (fchmodat(tree, ".", st.st_mode & 07777, 0) < 0 && errno != EROFS)
+		return dj_fail_os(err, errno, "set the mode of the tmpfs");
+	return 0;
+}
+
 static int place_filesystem(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
 {
-	dj_auto_close int tree = filesystem_make(s->plan, mount, err);
+	dj_auto_close int tree = make_filesystem(s, mount, err);
 
 	if (tree < 0)
 		return -1;
-	if (mount->copy_up && copy_up(s->root, plan_text(s->plan, mount->destination), tree, err) < 0)
+	if (mount->takes_mode && take_mode(s, mount, tree, err) < 0)
+		return -1;
+	if (mount->copy_up &&
+	    copy_up(s->root, plan_text(s->plan, mount->destination), tree, mount->takes_mode, err) < 0)
 		return -1;
 	return attach(s, mount, tree, err);
 }
@@ -126,7 +163,10 @@ static int place_own_source(struct inside *s, const struct plan_mount *mount, st
 	if (tree < 0)
 		return -1;
 	if (mount->kind == PLAN_MOUNT_BIND && mount_set_attributes(tree, mount, err) < 0)
-		return -1;
+		return err->os != EPERM ? -1
+					: dj_note(err, "%s.options: a flag of the source's mount cannot be "
+						       "cleared in a user namespace",
+						  plan_text(s->plan, mount->pointer));
 	if (attach(s, mount, tree, err) < 0)
 		return -1;
 	return mount->kind == PLAN_MOUNT_DEV ? dev_bind_nodes(s->plan, tree, err) : 0;
@@ -196,15 +236,11 @@ static int make_or_bind_cgroup(const struct inside *s, const struct plan_mount *
 {
 	int tree;
 
-	if (s->plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST) {
-		/* Never more of the tree than the container's own part. */
-		if (!host)
-			return dj_fail(err, DONJON_E_CONFIG,
-				       "without a cgroup of its own the container needs a cgroup namespace");
+	/* Never more of the tree than the container's own part. */
+	if (s->plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST)
 		return bind_cgroup(s, mount, host, err);
-	}
 	tree = make_cgroup(type, s->plan, flags, mount->attr_set, err);
-	if (tree < 0 && host && (err->os == EPERM || err->os == EBUSY)) {
+	if (tree < 0 && s->plan->cgroup && (err->os == EPERM || err->os == EBUSY)) {
 		dj_error_clear(err); /* P9: bind it instead */
 		return bind_cgroup(s, mount, host, err);
 	}
@@ -215,21 +251,40 @@ static int place_cgroup_v1(const struct inside *s, const struct plan_mount *moun
 			   struct donjon_error *err)
 {
 	const struct plan_cgroup_v1 *v1 = plan_items(s->plan, s->plan->cgroup_v1, struct plan_cgroup_v1);
-	const unsigned by_fd = SYS_MOVE_MOUNT_F_EMPTY_PATH | SYS_MOVE_MOUNT_T_EMPTY_PATH;
 
 	for (uint32_t i = 0; i < s->plan->cgroup_v1.n; i++) {
 		const char *dir = plan_text(s->plan, v1[i].dir);
 		dj_auto_close int tree = make_or_bind_cgroup(s, mount, "cgroup", v1[i].controllers, v1[i].host, err);
-		dj_auto_close int point = tree < 0 ? -1 : path_make_dir(top, dir, 0555, err);
 		int r;
 
-		if (point < 0)
+		if (tree < 0)
 			return dj_note(err, "hierarchy %s", dir);
-		r = sys_move_mount(tree, "", point, "", by_fd);
+		/* In a tmpfs of our own, which nobody else has seen yet. */
+		if (mkdirat(top, dir, 0555) < 0)
+			return dj_fail_os(err, errno, "make a directory for hierarchy %s", dir);
+		r = sys_move_mount(tree, "", top, dir, SYS_MOVE_MOUNT_F_EMPTY_PATH);
 		if (r < 0)
 			return dj_fail_os(err, -r, "attach hierarchy %s", dir);
 	}
 	return 0;
+}
+
+/* Without a cgroup of its own, and without a cgroup namespace, there is no part of the host's tree that
+ * is the container's.  What it gets instead cannot be written either (CVE-2023-25809). */
+static int make_empty_cgroup(uint64_t attr, struct donjon_error *err)
+{
+	dj_auto_close int fs = sys_fsopen("tmpfs");
+	int r = fs;
+
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, "source", "cgroup", 0);
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, "mode", "555", 0);
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0);
+	if (r >= 0)
+		r = sys_fsmount(fs, (unsigned)attr | SYS_MOUNT_ATTR_RDONLY);
+	return r < 0 ? dj_fail_os(err, -r, "make an empty directory") : r;
 }
 
 static int place_cgroup(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
@@ -239,6 +294,10 @@ static int place_cgroup(const struct inside *s, const struct plan_mount *mount, 
 	dj_auto_close int tree = -1;
 	int r;
 
+	if (!s->plan->cgroup && s->plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST) {
+		tree = make_empty_cgroup(mount->attr_set, err);
+		return tree < 0 ? -1 : attach(s, mount, tree, err);
+	}
 	if (s->plan->cgroup_v2) {
 		tree = make_or_bind_cgroup(s, mount, "cgroup2", (struct plan_list){ 0 },
 					   s->plan->cgroup_v2_host, err);

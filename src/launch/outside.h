@@ -10,11 +10,13 @@ struct outside {
 	const struct launch_request *request;
 	const struct dj_plan *plan;
 	int proc;       /* verified procfs (B06) */
+	int stage_proc; /* of it, what goes into a running container: the stage's own directory */
 	int plan_fd;    /* the plan, sealed */
 	int stage;      /* the stage's program, sealed */
 	int wire, child_wire;
 	int namespaces[OCI_NS_COUNT]; /* joined ones, opened and verified */
 	int root;       /* detached tree of the rootfs */
+	char ladder;    /* how it got its owners inside (launch.h) */
 	int outside_fs[SOURCES_OUTSIDE_FS_MAX]; /* API file systems of joined namespaces, detached */
 	size_t next_outside_fs;
 	int userns;     /* the container's user namespace, for id-mapped mounts */
@@ -26,6 +28,8 @@ struct outside {
 int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err);
 int open_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
 int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err);
+int join_container(struct outside *o, uint32_t row, struct donjon_error *err);
+int lend_procfs(struct outside *o, uint32_t row, struct donjon_error *err);
 int write_id_maps(struct outside *o, uint32_t row, struct donjon_error *err);
 int reset_scheduling(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err);
@@ -54,8 +58,26 @@ struct child_args {
 	size_t n_cgroup_tasks;
 	bool wait_for_maps;  /* a user namespace is being set up for us */
 	bool new_cgroup_ns;
+	int proc;            /* procfs: of the runtime's pid namespace, which has the child, too */
 };
 _Noreturn void child_main(const struct child_args *args);
 
+/* The stage as a child of ours, made by a helper that has entered namespaces nobody can leave. */
+struct outside_helper {
+	/* In the helper: only plain system calls. */
+	int (*enter)(struct outside *o, const struct child_args *child, struct donjon_error *err);
+	uint64_t flags;               /* new namespaces of the stage */
+	int own_cgroup, stage_cgroup; /* v2 cgroups the two are born in, or -1: the parent's */
+};
+int outside_clone_by_helper(struct outside *o, const struct outside_helper *how,
+			    const struct child_args *child, struct donjon_error *err);
+
+/* For children of this process, with the plan's offsets. */
+int outside_new_time_namespace(const struct dj_plan *plan, int proc, struct donjon_error *err);
+
+/* CLONE_NEW* of a kind of namespace. */
+int outside_ns_flag(enum oci_ns ns);
+/* Writes the process into every v1 cgroup; to be called by the process itself. */
+int child_join_cgroups(const struct child_args *args, struct donjon_error *err);
 
 #endif

@@ -105,14 +105,22 @@ static int enter_by_pivot(struct donjon_error *err)
 	return 0;
 }
 
-/* Proof: "/" is the very directory we attached. */
+static bool is_root(const struct stat *ours, const char *path)
+{
+	struct stat now;
+
+	return stat(path, &now) == 0 && now.st_dev == ours->st_dev && now.st_ino == ours->st_ino;
+}
+
+/* Proof: "/" is the very directory we attached, and nothing is left on top of it, where whoever joins
+ * this mount namespace would come out; ".." goes there. */
 static int check_root(const struct inside *s, struct donjon_error *err)
 {
-	struct stat now, ours;
+	struct stat ours;
 
-	if (stat("/", &now) < 0 || fstat(s->root, &ours) < 0)
+	if (fstat(s->root, &ours) < 0)
 		return dj_fail_os(err, errno, "stat /");
-	if (now.st_dev != ours.st_dev || now.st_ino != ours.st_ino)
+	if (!is_root(&ours, "/") || (!s->plan->no_pivot && !is_root(&ours, "/..")))
 		return dj_fail(err, DONJON_E_VERIFY, "/ is not the container's root after the pivot");
 	return 0;
 }

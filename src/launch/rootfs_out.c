@@ -1,12 +1,14 @@
 /* The root filesystem and the bind sources as detached trees, id-mapped where there is a user
- * namespace: the ladder of design.md §3 (a), (b), (d). */
+ * namespace: the ladder of design.md §3. */
 #include "launch/outside.h"
 
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/procfs.h"
 #include "base/sys.h"
 #include "launch/devices.h"
+#include "launch/overlay.h"
 #include "launch/sources.h"
 #include "launch/wire.h"
 
@@ -75,12 +77,12 @@ static int map_tree(const struct outside *o, const char *what, int tree, int use
 	return r;
 }
 
-/* A mount point lies in the root filesystem unless an earlier mount covers it. */
-static bool lies_in_rootfs(const struct dj_plan *plan, const struct plan_mount *mounts, uint32_t index)
+/* A path lies in the root filesystem unless one of the first mounts covers it. */
+static bool lies_in_rootfs(const struct dj_plan *plan, uint32_t first, const char *path)
 {
-	const char *path = plan_text(plan, mounts[index].destination);
+	const struct plan_mount *mounts = plan_items(plan, plan->mounts, struct plan_mount);
 
-	for (uint32_t i = 0; i < index; i++)
+	for (uint32_t i = 0; i < first; i++)
 		if (path_has_prefix(path, plan_text(plan, mounts[i].destination)))
 			return false;
 	return true;
@@ -94,6 +96,23 @@ static bool is_file_bind(const struct dj_plan *plan, const struct plan_mount *mo
 	       !S_ISDIR(st.st_mode);
 }
 
+/* A tmpfs takes the mode of the directory it covers, so one that is made for it has the mode a tmpfs has. */
+static int make_tmpfs_mount_point(int root, const char *path, struct donjon_error *err)
+{
+	const char *name;
+	dj_auto_close int parent = path_open_parent(root, path, true, &name, err);
+	dj_auto_close int made = -1;
+
+	if (parent < 0)
+		return -1;
+	if (mkdirat(parent, name, 0755) == 0) {
+		made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (made < 0 || fchmod(made, 01777) < 0)
+			return dj_fail_os(err, errno, "make mount point %s", path);
+	}
+	return path_make_mount_point(root, path, true, err);
+}
+
 /* The stage cannot create anything in a tree whose files are nobody's to it, so what the mounts and
  * the working directory need is made here, by the fd-anchored primitive (decision 9). */
 static int make_mount_points(struct outside *o, struct donjon_error *err)
@@ -104,9 +123,11 @@ static int make_mount_points(struct outside *o, struct donjon_error *err)
 	for (uint32_t i = 0; i < o->plan->mounts.n; i++) {
 		const char *path = plan_text(o->plan, mounts[i].destination);
 
-		if (mounts[i].kind == PLAN_MOUNT_REMOUNT || !lies_in_rootfs(o->plan, mounts, i))
+		if (mounts[i].kind == PLAN_MOUNT_REMOUNT || !lies_in_rootfs(o->plan, i, path))
 			continue;
-		point = path_make_mount_point(o->root, path, !is_file_bind(o->plan, &mounts[i]), err);
+		point = mounts[i].takes_mode
+				? make_tmpfs_mount_point(o->root, path, err)
+				: path_make_mount_point(o->root, path, !is_file_bind(o->plan, &mounts[i]), err);
 		if (point < 0)
 			return dj_note(err, "%s.destination", plan_text(o->plan, mounts[i].pointer));
 		dj_close(&point);
@@ -118,13 +139,12 @@ static int make_mount_points(struct outside *o, struct donjon_error *err)
 	return 0;
 }
 
-/* The config's own user namespace over a root filesystem of other ids' files. */
-static bool owner_is_mapped(const struct outside *o)
+static bool owner_is_mapped(const struct outside *o, int fd)
 {
 	const struct oci_id_map *map = plan_items(o->plan, o->plan->uid_maps, struct oci_id_map);
 	struct stat st;
 
-	if (fstat(o->root, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return false;
 	for (uint32_t i = 0; i < o->plan->uid_maps.n; i++)
 		if (st.st_uid >= map[i].host_id && st.st_uid - map[i].host_id < map[i].size)
@@ -132,28 +152,85 @@ static bool owner_is_mapped(const struct outside *o)
 	return false;
 }
 
+/* Without owners the launch could only end with a denied access that nobody would understand. */
+static int check_reachable(const struct outside *o, const char *what, const char *path,
+			   struct donjon_error *err)
+{
+	dj_auto_close int fd = -1;
+	struct stat st;
+
+	if (path[0] != '/' || !lies_in_rootfs(o->plan, o->plan->mounts.n, path))
+		return 0;
+	fd = path_open_in_root(o->root, path, O_PATH, 0);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_mode & S_IXOTH || owner_is_mapped(o, fd))
+		return 0; /* what is not there is named where it is needed */
+	return dj_fail(err, DONJON_E_UNSUPPORTED,
+		       "%s: %s is for users that are nobody in the private user namespace: use the "
+		       "override userns.private=host, or a file system that can be id-mapped",
+		       what, path);
+}
+
+/* Step (d): what others may not read is out of reach even for root. */
+static int keep_owners(struct outside *o, const char *why, struct donjon_error *err)
+{
+	const plan_str *args = plan_items(o->plan, o->plan->args, plan_str);
+
+	o->ladder = 'd';
+	outside_note(o, "userns.map",
+		     "the root filesystem keeps the host's owners (%s): files of the host's root appear "
+		     "as nobody's and stay readable by mode",
+		     why);
+	if (check_reachable(o, "process.cwd", plan_text(o->plan, o->plan->cwd), err) < 0)
+		return -1;
+	if (o->plan->args.n == 0)
+		return 0;
+	return check_reachable(o, "process.args[0]", plan_text(o->plan, args[0]), err);
+}
+
+/* Steps (c) and (d).  Both can only be read: what the mounts need is made first, in the root
+ * filesystem as the engine mounted it (decision 9). */
+static int use_unmappable(struct outside *o, int why, struct donjon_error *err)
+{
+	struct donjon_error reason = { 0 };
+	int tree = -1;
+
+	if (!o->plan->rootfs_readonly && !o->plan->rootfs_volatile)
+		return dj_fail(err, DONJON_E_REFUSED,
+			       "fs.rootfs-ro=rw: the root filesystem cannot be id-mapped (errno %d), so "
+			       "a private user namespace can only read it: use the override "
+			       "userns.private=host, too",
+			       why);
+	if (make_mount_points(o, err) < 0)
+		return -1;
+	if (overlay_is_one(o->root))
+		tree = overlay_rebuild(o, &reason);
+	else
+		(void)dj_fail_os(&reason, why, "it cannot be id-mapped");
+	if (tree < 0)
+		return keep_owners(o, reason.text, err);
+	o->ladder = 'c';
+	dj_close(&o->root);
+	o->root = tree;
+	return 0;
+}
+
 int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
 {
-	char path[64];
 	int r;
 
 	(void)row;
-	(void)snprintf(path, sizeof(path), "%d/ns/user", (int)o->pid);
-	o->userns = openat(o->proc, path, O_RDONLY | O_CLOEXEC);
-	if (o->userns < 0)
-		return dj_fail_os(err, errno, "open the container's user namespace");
+	o->ladder = 'a';
 	if (o->plan->sources_by_stage)
 		return 0;
+	o->userns = procfs_follow(o->proc, "user", "%d/ns", (int)o->pid);
+	if (o->userns < 0)
+		return dj_fail_os(err, -o->userns, "open the container's user namespace");
+	/* The config's own user namespace, perhaps over other ids' files. */
 	if (!o->plan->rootfs_idmap)
-		return owner_is_mapped(o) ? 0 : make_mount_points(o, err);
+		return owner_is_mapped(o, o->root) ? 0 : make_mount_points(o, err);
+	o->ladder = 'b';
 	r = map_tree(o, "the root filesystem", o->root, o->userns, true);
-	if (r == 0)
-		return 0;
-	outside_note(o, "userns.map",
-		     "the root filesystem cannot be id-mapped (%s): files of the host's root appear as "
-		     "nobody's and stay readable by mode",
-		     strerror(-r));
-	return make_mount_points(o, err);
+	return r < 0 ? use_unmappable(o, -r, err) : 0;
 }
 
 int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err)
@@ -162,7 +239,9 @@ int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err)
 	size_t n = 0;
 
 	fds[n++] = o->plan_fd;
-	if (!o->plan->sources_by_stage)
+	if (o->stage_proc >= 0)
+		fds[n++] = o->stage_proc;
+	if (!o->plan->joins && !o->plan->sources_by_stage)
 		fds[n++] = o->root;
 	if (o->request->gate >= 0)
 		fds[n++] = o->request->gate;
@@ -219,8 +298,12 @@ static int open_source(struct outside *o, const struct plan_mount *mount, struct
 
 	if (mount->kind == PLAN_MOUNT_DEV)
 		return dev_make(o->plan, mount, err);
-	if (mount->kind == PLAN_MOUNT_FS_OUTSIDE)
+	if (mount->kind == PLAN_MOUNT_FS_OUTSIDE) {
+		if (strcmp(plan_text(o->plan, mount->type), "overlay") == 0)
+			outside_note(o, "userns.map", "%s: an overlay is not id-mapped",
+				     plan_text(o->plan, mount->pointer));
 		return dj_take_fd(&o->outside_fs[o->next_outside_fs++]);
+	}
 	tree = source_clone(o->plan, mount, err);
 	if (tree < 0)
 		return -1;

@@ -5,16 +5,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 enum { FSCONFIG_VALUE_MAX = 255 };
 
 bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *mount)
 {
-	if (plan->sources_by_stage)
-		return false;
-	return mount->kind == PLAN_MOUNT_BIND || mount->kind == PLAN_MOUNT_FS_OUTSIDE ||
-	       mount->kind == PLAN_MOUNT_DEV;
+	if (mount->kind == PLAN_MOUNT_FS_OUTSIDE)
+		return true;
+	return !plan->sources_by_stage && (mount->kind == PLAN_MOUNT_BIND || mount->kind == PLAN_MOUNT_DEV);
 }
 
 uint32_t plan_host_id(const struct dj_plan *plan, struct plan_list maps, uint32_t id)
@@ -46,24 +48,6 @@ bool sources_has_outside_fs(const struct dj_plan *plan)
 	return false;
 }
 
-int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
-{
-	const char *source = plan_text(plan, mount->source);
-	unsigned flags = SYS_OPEN_TREE_CLONE | (mount->recursive ? SYS_AT_RECURSIVE : 0);
-	int tree;
-
-	if (mount->source_nofollow)
-		flags |= AT_SYMLINK_NOFOLLOW;
-	tree = sys_open_tree(AT_FDCWD, source, flags);
-	/* Locked submounts of a user namespace cannot be left behind (launch-findings.md §2). */
-	if (tree == -EINVAL && plan->sources_by_stage)
-		tree = sys_open_tree(AT_FDCWD, source, flags | SYS_AT_RECURSIVE);
-	if (tree < 0)
-		return dj_fail_os(err, -tree, "%s.source: clone the mount at %s",
-				  plan_text(plan, mount->pointer), source);
-	return tree;
-}
-
 static int set_attributes(int tree, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive,
 			  struct donjon_error *err)
 {
@@ -83,6 +67,53 @@ static int set_attributes(int tree, uint64_t set, uint64_t clear, uint64_t propa
 	return 0;
 }
 
+/* Mounts below that come along unasked are no weaker than the one that was asked for. */
+static int tighten_all(int tree, const struct plan_mount *mount, struct donjon_error *err)
+{
+	const uint64_t strict = SYS_MOUNT_ATTR_RDONLY | SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NODEV |
+				SYS_MOUNT_ATTR_NOEXEC;
+
+	return set_attributes(tree, mount->attr_set & strict, 0, 0, true, err);
+}
+
+int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
+{
+	const char *source = plan_text(plan, mount->source);
+	unsigned flags = SYS_OPEN_TREE_CLONE | (mount->recursive ? SYS_AT_RECURSIVE : 0);
+	dj_auto_close int tree = -1;
+	bool whole = false;
+
+	if (mount->source_nofollow)
+		flags |= AT_SYMLINK_NOFOLLOW;
+	tree = sys_open_tree(AT_FDCWD, source, flags);
+	/* Locked submounts of a user namespace cannot be left behind (launch-findings.md §2). */
+	if (tree == -EINVAL && plan->sources_by_stage && !mount->recursive) {
+		tree = sys_open_tree(AT_FDCWD, source, flags | SYS_AT_RECURSIVE);
+		whole = true;
+	}
+	if (tree < 0)
+		return dj_fail_os(err, -tree, "%s.source: clone the mount at %s",
+				  plan_text(plan, mount->pointer), source);
+	if (whole && tighten_all(tree, mount, err) < 0)
+		return -1;
+	return dj_take_fd(&tree);
+}
+
+int source_clone_sysfs(const struct plan_mount *mount, struct donjon_error *err)
+{
+	dj_auto_close int tree = sys_open_tree(AT_FDCWD, "/sys", SYS_OPEN_TREE_CLONE | SYS_AT_RECURSIVE |
+									 AT_SYMLINK_NOFOLLOW);
+	struct statfs fs;
+
+	if (tree < 0)
+		return dj_fail_os(err, -tree, "clone the host's /sys");
+	if (fstatfs(tree, &fs) < 0)
+		return dj_fail_os(err, errno, "stat the host's /sys");
+	if (fs.f_type != SYSFS_MAGIC)
+		return dj_fail(err, DONJON_E_VERIFY, "the host's /sys is no sysfs");
+	return tighten_all(tree, mount, err) < 0 ? -1 : dj_take_fd(&tree);
+}
+
 int mount_set_attributes(int tree, const struct plan_mount *mount, struct donjon_error *err)
 {
 	const uint64_t rec = 0x4000; /* MS_REC */
@@ -91,6 +122,47 @@ int mount_set_attributes(int tree, const struct plan_mount *mount, struct donjon
 	    set_attributes(tree, mount->attr_set, mount->attr_clr, 0, false, err) < 0)
 		return -1;
 	return set_attributes(tree, 0, 0, mount->propagation & ~rec, (mount->propagation & rec) != 0, err);
+}
+
+/* An overlay's list that is too long for one call, layer by layer; that is since Linux 6.8, and without
+ * the list's escapes. */
+static int list_layers(int fs, const char *list)
+{
+	char layer[FSCONFIG_VALUE_MAX + 1];
+	int r = 0;
+
+	while (r >= 0 && *list) {
+		size_t n = 0;
+
+		for (; *list && *list != ':'; list++) {
+			if (*list == '\\' && list[1])
+				list++;
+			if (n == FSCONFIG_VALUE_MAX)
+				return -EINVAL;
+			layer[n++] = *list;
+		}
+		layer[n] = '\0';
+		r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, "lowerdir+", layer, 0);
+		list += *list == ':';
+	}
+	return r;
+}
+
+/* "KEY" or "KEY=VALUE". */
+static int set_data(int fs, const char *option)
+{
+	const char *equals = strchr(option, '=');
+	char key[64];
+
+	if (!equals)
+		return sys_fsconfig(fs, SYS_FSCONFIG_FLAG, option, NULL, 0);
+	if ((size_t)(equals - option) >= sizeof(key))
+		return -EINVAL;
+	memcpy(key, option, (size_t)(equals - option));
+	key[equals - option] = '\0';
+	if (strcmp(key, "lowerdir") == 0 && strlen(equals + 1) > FSCONFIG_VALUE_MAX)
+		return list_layers(fs, equals + 1);
+	return sys_fsconfig(fs, SYS_FSCONFIG_STRING, key, equals + 1, 0);
 }
 
 static int configure(int fs, const struct dj_plan *plan, const struct plan_mount *mount,
@@ -108,25 +180,30 @@ static int configure(int fs, const struct dj_plan *plan, const struct plan_mount
 		if ((r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, plan_text(plan, super[i]), NULL, 0)) < 0)
 			return dj_fail_os(err, -r, "fsconfig %s", plan_text(plan, super[i]));
 	for (uint32_t i = 0; i < mount->data.n; i++) {
-		const char *option = plan_text(plan, data[i]), *equals = strchr(option, '=');
-		char key[64];
+		const char *option = plan_text(plan, data[i]);
 
-		if (!equals) {
-			r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, option, NULL, 0);
-		} else if ((size_t)(equals - option) >= sizeof(key)) {
-			r = -EINVAL;
-		} else {
-			memcpy(key, option, (size_t)(equals - option));
-			key[equals - option] = '\0';
-			r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, key, equals + 1, 0);
-		}
-		if (r < 0)
+		if ((r = set_data(fs, option)) < 0)
 			return dj_fail_os(err, -r, "%s.options: %.64s%s", plan_text(plan, mount->pointer), option,
 					  strlen(option) > FSCONFIG_VALUE_MAX
 						  ? "... (longer than the 255 bytes the kernel takes)"
 						  : "");
 	}
 	return 0;
+}
+
+/* File systems of the old interface parse their options here, and do not say which one they refuse. */
+static int fail_create(const struct dj_plan *plan, const struct plan_mount *mount, int error,
+		       struct donjon_error *err)
+{
+	const plan_str *data = plan_items(plan, mount->data, plan_str);
+	char options[256] = "";
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < mount->data.n && used < sizeof(options); i++)
+		used += (size_t)snprintf(options + used, sizeof(options) - used, "%s%s", i ? "," : " with ",
+					 plan_text(plan, data[i]));
+	return dj_fail_os(err, error, "%s: create %s%s", plan_text(plan, mount->pointer),
+			  plan_text(plan, mount->type), options);
 }
 
 int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
@@ -140,7 +217,7 @@ int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, 
 	if (configure(fs, plan, mount, err) < 0)
 		return -1;
 	if ((r = sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0)) < 0)
-		return dj_fail_os(err, -r, "%s: create %s", plan_text(plan, mount->pointer), type);
+		return fail_create(plan, mount, -r, err);
 	/* Set at birth: there is no moment with weaker flags (B08). */
 	tree = sys_fsmount(fs, (unsigned)mount->attr_set);
 	if (tree < 0)
@@ -162,7 +239,9 @@ int sources_prepare_joined(const struct dj_plan *plan, int fds[SOURCES_OUTSIDE_F
 		if (mounts[i].kind != PLAN_MOUNT_FS_OUTSIDE)
 			continue;
 		if (n == SOURCES_OUTSIDE_FS_MAX)
-			return dj_fail(err, DONJON_E_CONFIG, "mounts: too many of joined namespaces");
+			return dj_fail(err, DONJON_E_CONFIG,
+				       "mounts: more than %d filesystems that only the outside may make",
+				       SOURCES_OUTSIDE_FS_MAX);
 		fds[n] = filesystem_make(plan, &mounts[i], err);
 		if (fds[n++] < 0)
 			return -1;

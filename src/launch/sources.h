@@ -14,6 +14,9 @@ bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *moun
 /* Clones the bind's source, whole if it is recursive. No attribute is set yet. */
 int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err);
 
+/* The sysfs that is mounted here, with all that is mounted below it, flags set. */
+int source_clone_sysfs(const struct plan_mount *mount, struct donjon_error *err);
+
 /* Flags and propagation, while nobody can see the mount (B08). */
 int mount_set_attributes(int tree, const struct plan_mount *mount, struct donjon_error *err);
 

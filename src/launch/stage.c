@@ -37,6 +37,13 @@ static int map_plan(int fd, const struct dj_plan **out, struct donjon_error *err
 	return 0;
 }
 
+/* Entering the container's mount namespace made its root ours. */
+static int open_joined_root(struct inside *s, struct donjon_error *err)
+{
+	s->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->root < 0 ? dj_fail_os(err, errno, "open the container's root") : 0;
+}
+
 int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	int fds[3] = { -1, -1, -1 };
@@ -49,7 +56,9 @@ int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 	if (map_plan(fds[0], &s->plan, err) < 0)
 		return -1;
 	(void)close(fds[0]);
-	if (!s->plan->sources_by_stage)
+	if (used < n && s->plan->joins)
+		s->self = fds[used++];
+	else if (used < n && !s->plan->sources_by_stage)
 		s->root = fds[used++];
 	if (used < n)
 		s->gate = fds[used++];
@@ -58,8 +67,7 @@ int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 		return dj_fail_os(err, errno, "wait at the start socket");
 	if (used != n)
 		return dj_fail(err, DONJON_E_VERIFY, "unexpected descriptors came with the plan");
-	s->proc = procfs_open(err);
-	return s->proc < 0 ? -1 : 0;
+	return s->plan->joins ? open_joined_root(s, err) : 0;
 }
 
 static void die(int sig)
@@ -67,17 +75,27 @@ static void die(int sig)
 	_exit(128 + sig);
 }
 
-/* The kernel spares the init of a pid namespace every signal it has no handler for, and `kill` of a
- * created container must work.  reset_process() takes them away again. */
-static int die_on_signals(struct donjon_error *err)
+static int set_fatal_signals(void (*handler)(int), struct donjon_error *err)
 {
 	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM };
-	const struct sigaction action = { .sa_handler = die };
+	const struct sigaction action = { .sa_handler = handler };
 
 	for (size_t i = 0; i < DJ_COUNT(fatal); i++)
 		if (sigaction(fatal[i], &action, NULL) < 0)
 			return dj_fail_os(err, errno, "handle signal %d", fatal[i]);
 	return 0;
+}
+
+/* The kernel spares the init of a pid namespace every signal it has no handler for, and `kill` of a
+ * created container must work. */
+static int die_on_signals(struct donjon_error *err)
+{
+	return set_fatal_signals(die, err);
+}
+
+int restore_signals(struct donjon_error *err)
+{
+	return set_fatal_signals(SIG_DFL, err);
 }
 
 int await_release(struct inside *s, uint32_t row, struct donjon_error *err)
@@ -156,10 +174,19 @@ int main(int argc, char **argv)
 {
 	struct donjon_error err = { 0 };
 	struct inside s = {
-		.wire = argc == 2 ? atoi(argv[1]) : -1, .gate = -1, .proc = -1, .root = -1, .empty_dir = -1,
+		.wire = argc == 2 ? atoi(argv[1]) : -1,
+		.gate = -1,
+		.proc = -1,
+		.self = -1,
+		.root = -1,
+		.empty_dir = -1,
+		.null = -1,
 	};
 
 	if (s.wire < 3 || fcntl(s.wire, F_SETFD, FD_CLOEXEC) < 0)
+		return 1;
+	/* Rootless the memfd's owner is a user of the container, to whom its mode hides nothing. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return 1;
 	/* Signals first: with SIGCHLD ignored no hook's status could be waited for. */
 	if (reset_signals(&err) < 0 ||

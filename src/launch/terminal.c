@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -24,17 +25,22 @@
 
 static int open_master(const struct inside *s, struct donjon_error *err)
 {
-	dj_auto_close int fd = path_open_in_root(s->root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0);
+	dj_auto_close int handle = path_open_in_root(s->root, "/dev/pts/ptmx", O_PATH | O_NOFOLLOW, 0);
+	char link[64];
 	struct stat st;
 	struct statfs fs;
+	int fd;
 
-	if (fd < 0)
-		return dj_fail_os(err, -fd, "process.terminal: open /dev/pts/ptmx");
-	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+	if (handle < 0)
+		return dj_fail_os(err, -handle, "process.terminal: open /dev/pts/ptmx");
+	if (fstat(handle, &st) < 0 || fstatfs(handle, &fs) < 0)
 		return dj_fail_os(err, errno, "process.terminal: stat /dev/pts/ptmx");
+	/* A running container may have put anything there (B04). */
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) || fs.f_type != DEVPTS_SUPER_MAGIC)
 		return dj_fail(err, DONJON_E_VERIFY, "process.terminal: /dev/pts/ptmx is no terminal multiplexer");
-	return dj_take_fd(&fd);
+	(void)snprintf(link, sizeof(link), "fd/%d", handle);
+	fd = openat(s->self, link, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? dj_fail_os(err, errno, "process.terminal: open /dev/pts/ptmx") : fd;
 }
 
 /* /dev/console is a bind of the slave itself, over an empty file in our own /dev. */
@@ -84,7 +90,8 @@ int open_terminal(struct inside *s, uint32_t row, struct donjon_error *err)
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return dj_fail_os(err, errno, "open the terminal");
-	if (bind_console(s, slave, err) < 0 || become_controlled(s->plan, slave, err) < 0)
+	/* The container's own console is that of its first process. */
+	if ((!s->plan->joins && bind_console(s, slave, err) < 0) || become_controlled(s->plan, slave, err) < 0)
 		return -1;
 	return wire_send(s->wire, WIRE_TELL, row, &master, 1, err);
 }

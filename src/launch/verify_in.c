@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -19,18 +20,13 @@
 static const uint64_t checked = SYS_MOUNT_ATTR_RDONLY | SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NODEV |
 				SYS_MOUNT_ATTR_NOEXEC;
 
-/* Flags of the mount the path leads to, or -1 with errno. */
-static int mount_flags(const struct inside *s, const char *path, uint64_t *flags, struct stat *st,
-		       long *type)
+/* Flags and type of the mount the path leads to, or -1 with errno.  By path: "/" is the container's root
+ * by now, proved by pivot_root_step(), and nothing is opened. */
+static int mount_flags(const char *path, uint64_t *flags, long *type)
 {
-	dj_auto_close int fd = path_open_in_root(s->root, path, O_PATH, 0);
 	struct statfs fs;
 
-	if (fd < 0) {
-		errno = -fd;
-		return -1;
-	}
-	if (fstatfs(fd, &fs) < 0 || fstat(fd, st) < 0)
+	if (statfs(path, &fs) < 0)
 		return -1;
 	*flags = (uint64_t)fs.f_flags & checked;
 	*type = (long)fs.f_type;
@@ -63,6 +59,29 @@ static bool is_covered(const struct dj_plan *plan, const struct plan_mount *moun
 	return is_masked(plan, path, true);
 }
 
+/* "self" names this process in the pid namespace the file system shows: another one, or none at all, in
+ * that of somebody else. */
+static int verify_proc(const char *path, struct donjon_error *err)
+{
+	dj_auto_close int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char self[16], own[16];
+	ssize_t n = proc < 0 ? -1 : readlinkat(proc, "self", self, sizeof(self) - 1);
+
+	if (n < 0 && errno != ENOENT)
+		return dj_fail_os(err, errno, "read back %s/self", path);
+	self[n < 0 ? 0 : n] = '\0';
+	(void)snprintf(own, sizeof(own), "%d", getpid());
+	if (strcmp(self, own) != 0)
+		return dj_fail(err, DONJON_E_VERIFY, "%s shows another pid namespace than the container's", path);
+	return 0;
+}
+
+static bool is_proc(const struct dj_plan *plan, const struct plan_mount *mount)
+{
+	return (mount->kind == PLAN_MOUNT_FS || mount->kind == PLAN_MOUNT_FS_OUTSIDE) &&
+	       strcmp(plan_text(plan, mount->type), "proc") == 0;
+}
+
 static int verify_mounts(const struct inside *s, struct donjon_error *err)
 {
 	const struct plan_mount *mounts = plan_items(s->plan, s->plan->mounts, struct plan_mount);
@@ -70,12 +89,15 @@ static int verify_mounts(const struct inside *s, struct donjon_error *err)
 	for (uint32_t i = 0; i < s->plan->mounts.n; i++) {
 		const char *path = plan_text(s->plan, mounts[i].destination);
 		uint64_t want = (mounts[i].attr_set | mounts[i].rec_set) & checked, have;
-		struct stat st;
 		long type;
 
-		if (!want || is_covered(s->plan, mounts, i))
+		if (is_covered(s->plan, mounts, i))
 			continue;
-		if (mount_flags(s, path, &have, &st, &type) < 0)
+		if (is_proc(s->plan, &mounts[i]) && verify_proc(path, err) < 0)
+			return -1;
+		if (!want)
+			continue;
+		if (mount_flags(path, &have, &type) < 0)
 			return dj_fail_os(err, errno, "read back mount %s", path);
 		if (want & ~have)
 			return dj_fail(err, DONJON_E_VERIFY,
@@ -88,12 +110,11 @@ static int verify_mounts(const struct inside *s, struct donjon_error *err)
 static int verify_readonly(const struct inside *s, const char *path, struct donjon_error *err)
 {
 	uint64_t have;
-	struct stat st;
 	long type;
 
 	if (is_masked(s->plan, path, true))
 		return 0;
-	if (mount_flags(s, path, &have, &st, &type) < 0)
+	if (mount_flags(path, &have, &type) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : dj_fail_os(err, errno, "read back %s", path);
 	if (!(have & SYS_MOUNT_ATTR_RDONLY))
 		return dj_fail(err, DONJON_E_VERIFY, "%s is not read-only", path);
@@ -109,7 +130,7 @@ static int verify_mask(const struct inside *s, const char *path, struct donjon_e
 
 	if (is_masked(s->plan, path, false))
 		return 0;
-	if (mount_flags(s, path, &have, &st, &type) < 0)
+	if (mount_flags(path, &have, &type) < 0 || stat(path, &st) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : dj_fail_os(err, errno, "read back %s", path);
 	if (S_ISDIR(st.st_mode) ? type == TMPFS_MAGIC && (have & SYS_MOUNT_ATTR_RDONLY)
 				: S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))

@@ -108,27 +108,47 @@ static int check_caps(const struct dj_plan *plan, const char *status, struct don
 	return 0;
 }
 
-static int check_namespace(struct outside *o, enum oci_ns ns, struct donjon_error *err)
+/* The directories whose links are the namespaces of a process. */
+struct ns_dirs {
+	int theirs, ours;
+};
+
+/* The namespace that was to be joined: looked at by the engine, or opened here. */
+static int joined_number(const struct outside *o, enum oci_ns ns, const char *name, uint64_t *out,
+			 struct donjon_error *err)
+{
+	struct stat st;
+
+	if (o->plan->joins) {
+		*out = o->plan->ns[ns].number;
+		return 0;
+	}
+	if (fstat(o->namespaces[ns], &st) < 0)
+		return dj_fail_os(err, errno, "stat the joined %s namespace", name);
+	*out = st.st_ino;
+	return 0;
+}
+
+static int check_namespace(struct outside *o, const struct ns_dirs *dirs, enum oci_ns ns,
+			   struct donjon_error *err)
 {
 	static const char *const names[OCI_NS_COUNT] = { "user", "pid", "net",	  "mnt",
 							 "ipc",	 "uts", "cgroup", "time" };
-	char path[64];
-	struct stat theirs, ours, joined;
+	uint64_t theirs, ours, joined;
 	bool same;
+	int r = procfs_ns_number(dirs->theirs, names[ns], &theirs);
 
-	(void)snprintf(path, sizeof(path), "%d/ns/%s", (int)o->pid, names[ns]);
-	if (fstatat(o->proc, path, &theirs, 0) < 0)
-		return ns == OCI_NS_TIME && errno == ENOENT
-			       ? 0
-			       : dj_fail_os(err, errno, "stat /proc/%s", path);
-	(void)snprintf(path, sizeof(path), "thread-self/ns/%s", names[ns]);
-	if (fstatat(o->proc, path, &ours, 0) < 0)
-		return dj_fail_os(err, errno, "stat /proc/%s", path);
-	same = theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+	if (r == -ENOENT && ns == OCI_NS_TIME)
+		return 0;
+	if (r == 0)
+		r = procfs_ns_number(dirs->ours, names[ns], &ours);
+	if (r < 0)
+		return dj_fail_os(err, -r, "look at the %s namespace", names[ns]);
+	same = theirs == ours;
 	if (o->plan->ns[ns].kind == PLAN_NS_JOIN) {
-		if (fstat(o->namespaces[ns], &joined) < 0)
-			return dj_fail_os(err, errno, "stat the joined %s namespace", names[ns]);
-		same = theirs.st_dev == joined.st_dev && theirs.st_ino == joined.st_ino;
+		if (joined_number(o, ns, names[ns], &joined, err) < 0)
+			return -1;
+		same = theirs == joined;
 		return same ? 0
 			    : dj_fail(err, DONJON_E_VERIFY, "the %s namespace is not the one joined",
 				      names[ns]);
@@ -139,9 +159,23 @@ static int check_namespace(struct outside *o, enum oci_ns ns, struct donjon_erro
 	return 0;
 }
 
+static int check_namespaces(struct outside *o, struct donjon_error *err)
+{
+	dj_auto_close int theirs = procfs_openat(o->proc, O_PATH | O_DIRECTORY, "%d/ns", (int)o->pid);
+	dj_auto_close int ours = procfs_openat(o->proc, O_PATH | O_DIRECTORY, "thread-self/ns");
+	const struct ns_dirs dirs = { theirs, ours };
+
+	if (theirs < 0 || ours < 0)
+		return dj_fail_os(err, theirs < 0 ? -theirs : -ours, "look at the namespaces");
+	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
+		if (check_namespace(o, &dirs, (enum oci_ns)ns, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* Of the lines of /proc/PID/cgroup, those of hierarchies that are mounted here: others cannot be
  * joined by anybody. "N:names:/path" */
-static const char *joined_path(const struct dj_plan *plan, char *line)
+static const char *joined_path(const struct dj_plan *plan, char *line, const char **want)
 {
 	const struct plan_cgroup_v1 *v1 = plan_items(plan, plan->cgroup_v1, struct plan_cgroup_v1);
 	char *names = strchr(line, ':'), *path = names ? strchr(++names, ':') : NULL;
@@ -149,28 +183,31 @@ static const char *joined_path(const struct dj_plan *plan, char *line)
 	if (!path)
 		return NULL;
 	*path++ = '\0';
-	if (!*names)
+	if (!*names) {
+		*want = plan_text(plan, plan->cgroup_v2_path);
 		return plan->cgroup_joins_v2 ? path : NULL;
-	for (uint32_t i = 0; i < plan->cgroup_v1.n; i++)
+	}
+	for (uint32_t i = 0; i < plan->cgroup_v1.n; i++) {
+		*want = plan_text(plan, v1[i].path);
 		if (strcmp(names, plan_text(plan, v1[i].name)) == 0)
 			return path;
+	}
 	return NULL;
 }
 
 /* CVE-2025-47291: a process outside its cgroup escapes every limit. */
 static int check_cgroup(struct outside *o, struct donjon_error *err)
 {
-	const char *want = plan_text(o->plan, o->plan->cgroup_path);
 	char path[64], text[8192], *line, *rest = text;
 	size_t checked = 0;
 
-	if (!o->plan->cgroup || !*want)
+	if (!o->plan->cgroup || !*plan_text(o->plan, o->plan->cgroup_path))
 		return 0;
 	(void)snprintf(path, sizeof(path), "%d/cgroup", (int)o->pid);
 	if (procfs_read(o->proc, path, text, sizeof(text), err) < 0)
 		return -1;
 	while ((line = strsep(&rest, "\n"))) {
-		const char *at = joined_path(o->plan, line);
+		const char *want = "", *at = joined_path(o->plan, line, &want);
 		size_t len = at ? strlen(at) : 0, n = strlen(want) + 1;
 
 		checked += at != NULL;
@@ -201,8 +238,7 @@ int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err)
 		return -1;
 	if (strtol(field(status, "\nNoNewPrivs:"), NULL, 10) != o->plan->no_new_privs)
 		return dj_fail(err, DONJON_E_VERIFY, "no_new_privs is not as planned");
-	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
-		if (check_namespace(o, (enum oci_ns)ns, err) < 0)
-			return -1;
+	if (check_namespaces(o, err) < 0)
+		return -1;
 	return check_cgroup(o, err);
 }

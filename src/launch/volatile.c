@@ -1,7 +1,8 @@
 /* fs.rootfs-ro=volatile: writes go to a bounded tmpfs and are lost; the image stays untouched.
  *
  * Made inside, after the root filesystem is attached: before Linux 6.15 overlayfs takes no layer that
- * is not mounted in its own mount namespace.  The layers end with the old root. */
+ * is not mounted in its own mount namespace.  Once it has them they are detached again: the pivot takes
+ * away one mount, and what lies on top of the old root would stay, with the old root below it. */
 #include "launch/inside.h"
 
 #include "base/cleanup.h"
@@ -50,6 +51,10 @@ static int configure(int fs, int lower, int tmpfs)
 	};
 	int r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, "source", "donjon-volatile", 0);
 
+	/* Others cannot be written in a user namespace, and without any a directory that comes from the
+	 * image cannot be removed.  (A tmpfs has these since Linux 6.6.) */
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, "userxattr", NULL, 0);
 	for (size_t i = 0; r >= 0 && i < DJ_COUNT(layers); i++) {
 		char path[64];
 
@@ -57,6 +62,15 @@ static int configure(int fs, int lower, int tmpfs)
 		r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, layers[i].key, path, 0);
 	}
 	return r < 0 ? r : sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0);
+}
+
+/* The tmpfs, then the root filesystem itself. */
+static int detach_layers(struct donjon_error *err)
+{
+	for (int i = 0; i < 2; i++)
+		if (umount2("/", MNT_DETACH) < 0)
+			return dj_fail_os(err, errno, "detach the layers");
+	return 0;
 }
 
 int volatile_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
@@ -73,6 +87,8 @@ int volatile_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
 	r = fs < 0 ? fs : configure(fs, s->root, tmpfs);
 	if (r >= 0)
 		tree = r = sys_fsmount(fs, (unsigned)s->plan->rootfs_attr_set);
+	if (r >= 0 && detach_layers(err) < 0)
+		return dj_note(err, "fs.rootfs-ro=volatile");
 	if (r >= 0)
 		r = sys_move_mount(tree, "", AT_FDCWD, "/", SYS_MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0)

@@ -43,6 +43,9 @@ void wire_send_failure(int wire, const struct donjon_error *err);
 /* What `start` and the stage share about execve: plain stores, since after the filter is loaded the
  * stage may not be able to make any call but execve (design.md §4). */
 struct exec_page {
+	/* A filter that notifies: number of its listener in the stage plus 1, stored after the load, and
+	 * whether somebody has it.  Until then the stage may not go on: its own is close-on-exec. */
+	volatile int32_t listener, listener_taken;
 	volatile int32_t in_execve; /* stored before execve */
 	volatile int32_t os;        /* errno of a failed execve */
 	char program[512];          /* for the message */

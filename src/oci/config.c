@@ -33,8 +33,8 @@ static int read_version(struct oci_decoder *d, const struct json_value *value,
 {
 	if (oci_read_string(d, value, field, to) < 0)
 		return -1;
-	if (!is_version_1(json_string(value)))
-		return oci_decode_fail(d, "\"%.32s\" is not supported, 1.x is", json_string(value));
+	if (!is_version_1(json_text(value)))
+		return oci_decode_fail(d, "\"%.32s\" is not supported, 1.x is", json_text(value));
 	return OCI_STORED;
 }
 

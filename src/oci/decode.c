@@ -129,7 +129,7 @@ int oci_read_present(struct oci_decoder *d, const struct json_value *value,
 int oci_read_string(struct oci_decoder *d, const struct json_value *value,
                     const struct oci_field *field, void *to)
 {
-	const char *s = json_string(value);
+	const char *s = json_text(value);
 
 	if (!s)
 		return oci_wrong_type(d, "a string", value);
@@ -224,8 +224,6 @@ int oci_read_number(struct oci_decoder *d, const struct json_value *value,
 		return oci_wrong_type(d, "an integer", value);
 	if (v.bits == 0 && (field->flags & OCI_ZERO_IS_UNSET))
 		return OCI_UNSET;
-	if (v.negative && (field->flags & OCI_NEGATIVE_IS_UNSET))
-		return OCI_UNSET;
 	if (!in_range(&v, field))
 		return out_of_range(d, &v, field);
 	store(to, field->size, v.bits);
@@ -235,7 +233,7 @@ int oci_read_number(struct oci_decoder *d, const struct json_value *value,
 static int get_word(struct oci_decoder *d, const struct json_value *value,
                     const struct oci_words *words, uint64_t *out)
 {
-	const char *s = json_string(value);
+	const char *s = json_text(value);
 
 	if (!s)
 		return oci_wrong_type(d, "a string", value);
@@ -247,7 +245,7 @@ static int get_word(struct oci_decoder *d, const struct json_value *value,
 int oci_read_word(struct oci_decoder *d, const struct json_value *value,
                   const struct oci_field *field, void *to)
 {
-	const char *s = json_string(value);
+	const char *s = json_text(value);
 	uint64_t word;
 
 	if (s && *s == '\0' && (field->flags & OCI_EMPTY_IS_UNSET))

@@ -23,6 +23,11 @@ int oci_decode_process(const char *text, size_t size, struct dj_arena *arena,
 int oci_decode_resources(const char *text, size_t size, struct dj_arena *arena,
 			 struct oci_resources *resources, struct donjon_error *err);
 
+/* Adds to one such object (JSON) what another one sets: members it lacks, that mean "unset" or that
+ * nobody knows stay as they are, and so do the device rules.  `update` has been decoded before. */
+struct json_value;
+void oci_merge_resources(struct json_value *into, const struct json_value *update);
+
 /* A `linux.seccomp` object alone, in the specification's form or in Docker's and podman's
  * (archMap, defaultErrno, includes, excludes; resolved for these capabilities, this machine's
  * architecture and kernel version). */

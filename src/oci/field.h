@@ -51,9 +51,8 @@ enum oci_field_flag {
 	OCI_SETS = 1 << 1, /* `set` is the offset of a bool that says "present" */
 	/* values of numbers, strings and bools that mean "unset" */
 	OCI_ZERO_IS_UNSET = 1 << 2,
-	OCI_NEGATIVE_IS_UNSET = 1 << 3,
-	OCI_EMPTY_IS_UNSET = 1 << 4,
-	OCI_FALSE_IS_UNSET = 1 << 5,
+	OCI_EMPTY_IS_UNSET = 1 << 3,
+	OCI_FALSE_IS_UNSET = 1 << 4,
 };
 
 struct oci_field {

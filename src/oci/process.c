@@ -20,7 +20,7 @@ static void remember_unknown(struct oci_decoder *d, const char *name)
 
 static int read_capability(struct oci_decoder *d, const struct json_value *value, uint64_t *set)
 {
-	const char *name = json_string(value);
+	const char *name = json_text(value);
 	int number;
 
 	if (!name)

@@ -149,8 +149,8 @@ static int read_kernel_version(struct oci_decoder *d, const struct json_value *v
 
 	if (rc != OCI_STORED)
 		return rc;
-	if (sscanf(json_string(value), KERNEL_VERSION "%n", &major, &minor, &end) != 2 ||
-	    json_string(value)[end] != '\0')
+	if (sscanf(json_text(value), KERNEL_VERSION "%n", &major, &minor, &end) != 2 ||
+	    json_text(value)[end] != '\0')
 		return oci_decode_fail(d, "must be a kernel version like 4.8");
 	return OCI_STORED;
 }

@@ -19,7 +19,7 @@ static int read_access(struct oci_decoder *d, const struct json_value *value,
                        const struct oci_field *field, void *to)
 {
 	struct oci_device_rule *rule = to;
-	const char *s = json_string(value);
+	const char *s = json_text(value);
 
 	(void)field;
 	if (!s)
@@ -79,9 +79,9 @@ static const struct oci_object memory_object = OCI_OBJECT_OF(memory_fields);
 
 static const struct oci_field cpu_fields[] = {
 	OCI_NUMBER_OPT(R, "shares", cpu.shares, 0, UINT64_MAX, OCI_ZERO_IS_UNSET),
-	OCI_NUMBER_OPT(R, "quota", cpu.quota, 0, INT64_MAX,
-	               OCI_ZERO_IS_UNSET | OCI_NEGATIVE_IS_UNSET),
-	USECS("burst", burst),
+	/* A negative one is "no quota": what nobody set, except that `update` lifts one with it. */
+	OCI_NUMBER_OPT(R, "quota", cpu.quota, INT64_MIN, INT64_MAX, OCI_ZERO_IS_UNSET),
+	OCI_NUMBER_OPT(R, "burst", cpu.burst, 0, INT64_MAX, 0),
 	USECS("period", period),
 	/* -1 is the v1 file's word for "no limit". */
 	OCI_NUMBER_OPT(R, "realtimeRuntime", cpu.realtime_runtime, -1, INT64_MAX,

@@ -19,8 +19,9 @@ static bool burst_is_below_quota(const void *member)
 {
 	const struct oci_resources *r = member;
 
-	return !r->cpu.burst.set ||
-	       (r->cpu.quota.set && r->cpu.burst.v <= (uint64_t)r->cpu.quota.v);
+	return !r->cpu.burst.set || r->cpu.burst.v == 0 ||
+	       (r->cpu.quota.set && r->cpu.quota.v > 0 &&
+	        r->cpu.burst.v <= (uint64_t)r->cpu.quota.v);
 }
 
 #define R struct oci_resources

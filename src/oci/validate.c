@@ -81,13 +81,28 @@ static int check_place(const struct oci_spec *spec, const struct oci_place *plac
 	return 0;
 }
 
+static int check_places(const struct oci_spec *spec, const struct oci_places *places,
+                        struct donjon_error *err)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		if (check_place(spec, &places->v[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int oci_validate(const struct oci_spec *spec, struct donjon_error *err)
 {
 	for (size_t i = 0; i < DJ_COUNT(all_places); i++) {
-		for (size_t j = 0; j < all_places[i]->n; j++) {
-			if (check_place(spec, &all_places[i]->v[j], err) < 0)
-				return -1;
-		}
+		if (check_places(spec, all_places[i], err) < 0)
+			return -1;
 	}
 	return 0;
+}
+
+int oci_validate_resources(const struct oci_resources *resources, struct donjon_error *err)
+{
+	const struct oci_spec spec = { .linux.resources = *resources };
+
+	return check_places(&spec, &oci_resources_places, err);
 }

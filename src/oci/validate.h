@@ -6,5 +6,7 @@
 #include "oci/spec.h"
 
 int oci_validate(const struct oci_spec *spec, struct donjon_error *err);
+/* Resources alone (update). */
+int oci_validate_resources(const struct oci_resources *resources, struct donjon_error *err);
 
 #endif

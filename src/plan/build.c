@@ -54,17 +54,22 @@ static int refuse_unsupported(const struct plan_input *in, struct donjon_error *
 int plan_build(const struct plan_input *in, struct dj_arena *arena, struct dj_plan **out,
 	       struct policy_result *record, struct donjon_error *err)
 {
-	static plan_part *const parts[] = {
+	/* Who a process is and what confines it is planned by the same parts for both (B39). */
+	static plan_part *const of_container[] = {
 		plan_names,   plan_namespaces, plan_identity, plan_process, plan_filters,
-		plan_resources, plan_mounts,     plan_files,    plan_hooks,
+		plan_resources, plan_mounts,     plan_files,    plan_hooks,	   NULL,
 	};
+	static plan_part *const of_joining[] = {
+		plan_namespaces, plan_identity, plan_process, plan_filters, plan_join, NULL,
+	};
+	plan_part *const *part = in->container ? of_joining : of_container;
 	struct plan_block block;
 
-	if (refuse_unsupported(in, err) < 0)
+	if (!in->container && refuse_unsupported(in, err) < 0)
 		return -1;
 	plan_block_init(&block, arena);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (parts[i](&block, in, record, err) < 0)
+	for (; *part; part++)
+		if ((*part)(&block, in, record, err) < 0)
 			return -1;
 	*out = PLAN(&block);
 	return 0;

@@ -7,6 +7,15 @@
 #include "plan/plan.h"
 #include "policy/policy.h"
 
+/* What is known of the running container that a process joins. */
+struct plan_container {
+	const char *cgroup_path;  /* as recorded at create; "": it has none */
+	const char *cgroup_below[HOST_CGROUP_V1_MAX + 1]; /* sub-cgroup in each hierarchy of the host, "" or
+							   * NULL: none; the v2 tree's comes after the v1 ones */
+	bool setgroups_denied;    /* in its user namespace */
+	uint64_t namespaces[OCI_NS_COUNT]; /* inodes */
+};
+
 struct plan_input {
 	const char *id;
 	const char *bundle, *rootfs; /* absolute; rootfs is the directory to become "/" */
@@ -16,6 +25,8 @@ struct plan_input {
 	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup;
 	bool die_with_parent; /* SIGKILL when the process that started it ends */
 	uint32_t preserve_fds;
+	/* Set: spec->process joins this container, whose namespaces spec->linux.namespaces names by path. */
+	const struct plan_container *container;
 };
 
 /* The plan lives in the arena.  May add to *notes what could not be had (unmapped, unavailable). */

@@ -68,18 +68,13 @@ static int check_path(const char *path, struct donjon_error *err)
 	return 0;
 }
 
-static bool is_host_root(const struct host_facts *host)
-{
-	return host->euid == 0 && host->initial_userns;
-}
-
 /* The parent of the runtime's own cgroup, or "" for the root of the hierarchies. */
 static int add_base(const struct host_facts *host, char *out, size_t size, struct donjon_error *err)
 {
 	char parent[sizeof(host->v2_self)];
 	char *slash;
 
-	if (is_host_root(host) || host->cgroup_mode != HOST_CGROUP_V2)
+	if (!host_is_rootless(host) || host->cgroup_mode != HOST_CGROUP_V2)
 		return 0;
 	(void)snprintf(parent, sizeof(parent), "%s", host->v2_self);
 	slash = strrchr(parent, '/');
@@ -213,7 +208,7 @@ static void set_device_rules(struct plan_block *block, const struct plan_input *
 	/* Only the host's root can attach a device program; and nobody else can make or mount a
 	 * device node that opens (P60). */
 	plan_block_plan(block)->device_rules_optional =
-		!r->devices_set || in->settings->added_devices || !is_host_root(in->host);
+		!r->devices_set || in->settings->added_devices || host_is_rootless(in->host);
 }
 
 /* ---- delegation ---- */

@@ -122,10 +122,10 @@ static void dump_mount(struct dump *d, const struct plan_mount *m)
 
 	for (uint32_t i = 0; i < m->data.n && used < sizeof(options); i++)
 		used += (size_t)snprintf(options + used, sizeof(options) - used, " %s", text(d, data[i]));
-	line(d, "mount %s %s from %s set %s clear %s recursive %s%s%s%s propagation 0x%" PRIx64 "%s",
+	line(d, "mount %s %s from %s set %s clear %s recursive %s%s%s%s%s propagation 0x%" PRIx64 "%s",
 	     text(d, m->destination), kinds[m->kind], text(d, m->source), attributes(m->attr_set, set),
 	     attributes(m->attr_clr, clear), attributes(m->rec_set, rec), m->recursive ? " whole-tree" : "",
-	     m->idmap ? " id-mapped" : "", m->copy_up ? " copy-up" : "", m->propagation, options);
+	     m->idmap ? " id-mapped" : "", m->copy_up ? " copy-up" : "", m->takes_mode ? " takes-mode" : "", m->propagation, options);
 }
 
 static void dump_filesystem(struct dump *d)

@@ -43,6 +43,13 @@ static bool is_configured(const struct oci_linux *linux, const char *path)
 	return false;
 }
 
+/* A privileged container lists every node of the host's /dev.  These two are ours: ptmx is a link into
+ * the container's own devpts, as runc has it, and the terminal is bound over console. */
+static bool is_ours(const struct oci_spec *spec, const char *path)
+{
+	return strcmp(path, "/dev/ptmx") == 0 || (spec->process.terminal && strcmp(path, "/dev/console") == 0);
+}
+
 static int plan_devices(struct plan_block *block, const struct plan_input *in, struct donjon_error *err)
 {
 	const struct oci_linux *linux = &in->spec->linux;
@@ -68,6 +75,8 @@ static int plan_devices(struct plan_block *block, const struct plan_input *in, s
 			return dj_fail(err, DONJON_E_CONFIG, "linux.devices[%zu].path: too long", i);
 		if (path_has_prefix(path, "/dev") && bound)
 			continue; /* the host's own /dev is there (B3) */
+		if (is_ours(in->spec, path))
+			continue;
 		if (in->settings->strict_devices && !path_has_prefix(path, "/dev"))
 			return dj_fail(err, DONJON_E_REFUSED,
 				       "linux.devices[%zu].path: %s is outside /dev, which the policy refuses", i,

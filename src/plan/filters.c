@@ -68,8 +68,10 @@ static int add(struct filters *f, const struct oci_seccomp *profile, const struc
 	if (filter_compile(profile, options, f->block->arena, &program, err) < 0 ||
 	    filter_check_exec(&program, arch, err) < 0)
 		return dj_note(err, "%s", what);
+	/* A filter with a listener cannot be loaded in all threads at once, and there is but one thread. */
 	if (program.notifies)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "%s: SCMP_ACT_NOTIFY is not supported", what);
+		program.load_flags = (program.load_flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC) |
+				     SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	if (f->in->settings->deny_spec_allow)
 		program.load_flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	list = plan_add_list(f->block, program.v, program.n, sizeof(*program.v));

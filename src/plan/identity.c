@@ -2,6 +2,7 @@
 #include "plan/part.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static uint64_t all_caps(const struct host_facts *host)
 {
@@ -43,7 +44,36 @@ static int check_mapped(const struct plan_input *in, const struct oci_id_maps *m
 	return dj_fail(err, DONJON_E_CONFIG, "%s: %u is not mapped in the user namespace", what, id);
 }
 
-static int set_groups(struct plan_block *block, const struct plan_input *in, struct donjon_error *err)
+/* Denied for good where an unprivileged user wrote the group map: by us just now, or by whoever made the
+ * namespace we run in, or that of the container that is joined. */
+static bool may_set_groups(struct plan_block *block, const struct plan_input *in)
+{
+	if (in->container)
+		return !in->container->setgroups_denied;
+	if (in->host->setgroups_denied || PLAN(block)->deny_setgroups)
+		return false;
+	return in->host->euid == 0 || PLAN(block)->gid_map_granted;
+}
+
+/* podman's --group-add keep-groups (A2).  An annotation may be anybody's, so above level none the groups
+ * of the caller do not get in by it (B36). */
+static bool keeps_groups(struct plan_block *block, const struct plan_input *in, struct policy_result *record)
+{
+	const struct oci_spec *spec = in->spec;
+
+	for (size_t i = 0; i < spec->annotations.n; i++) {
+		if (strcmp(spec->annotations.v[i].key, "run.oci.keep_original_groups") != 0)
+			continue;
+		if (record->in_force == POLICY_NONE)
+			return true;
+		plan_note(block, record, "user.groups", "annotation %s is not honoured",
+			  spec->annotations.v[i].key);
+	}
+	return false;
+}
+
+static int set_groups(struct plan_block *block, const struct plan_input *in, struct policy_result *record,
+		      struct donjon_error *err)
 {
 	const struct oci_user *user = &in->spec->process.user;
 	struct plan_list list;
@@ -55,11 +85,16 @@ static int set_groups(struct plan_block *block, const struct plan_input *in, str
 		if (check_mapped(in, &in->spec->linux.gid_mappings, user->additional_gids.v[i], what, err) < 0)
 			return -1;
 	}
-	/* setgroups is denied forever in a namespace whose map an unprivileged user wrote (B23). */
-	if (in->host->euid != 0) {
-		if (user->additional_gids.n)
+	if (keeps_groups(block, in, record))
+		return 0;
+	if (!may_set_groups(block, in)) {
+		/* Who makes the namespace knows that; an engine's caller does not (P21). */
+		if (user->additional_gids.n && !in->host->setgroups_denied)
 			return dj_fail(err, DONJON_E_CONFIG,
 				       "process.user.additionalGids: cannot be set by an unprivileged user");
+		if (user->additional_gids.n || in->host->has_groups)
+			plan_note(block, record, "user.groups",
+				  "the supplementary groups are the caller's: setgroups is denied");
 		return 0;
 	}
 	list = plan_add_list(block, user->additional_gids.v, user->additional_gids.n, sizeof(uint32_t));
@@ -86,7 +121,7 @@ int plan_identity(struct plan_block *block, const struct plan_input *in, struct 
 	if (selinux && !in->host->selinux)
 		return dj_fail(err, DONJON_E_UNSUPPORTED,
 			       "process.selinuxLabel: SELinux is not enabled in this kernel");
-	if (set_groups(block, in, err) < 0)
+	if (set_groups(block, in, record, err) < 0)
 		return -1;
 	set_capabilities(block, in, record);
 	plan = PLAN(block);
@@ -97,5 +132,7 @@ int plan_identity(struct plan_block *block, const struct plan_input *in, struct 
 	plan->apparmor = apparmor;
 	plan->selinux = selinux;
 	plan->chown_pipes = in->settings->chown_pipes;
+	plan->rootless = host_is_rootless(in->host);
+	plan->chown_pipes_inside = plan->chown_pipes && plan->rootless && plan_has_userns(in);
 	return 0;
 }

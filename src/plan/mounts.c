@@ -15,7 +15,6 @@ struct mounts {
 	const struct plan_input *in;
 	struct plan_mount *v;
 	size_t n;
-	bool has_dev;
 };
 
 /* A mount being decided, with its options still as words. */
@@ -66,12 +65,14 @@ static bool is_type(const struct draft *d, const char *type)
 }
 
 /* API file systems of namespaces that are not our own new ones belong to another user namespace:
- * only the outside may make them (decision 5, launch-findings.md §4, §9). */
+ * only the outside may make them (decision 5, launch-findings.md §4, §9).  So do an engine's overlays
+ * where it knows of no user namespace: their layers lie in its store, marked with trusted attributes. */
 static bool belongs_outside(const struct plan_input *in, const struct draft *d)
 {
 	if (!plan_has_userns(in) || in->host->euid != 0)
 		return false;
-	return (is_type(d, "sysfs") && !plan_is_new(in, OCI_NS_NETWORK)) ||
+	return (is_type(d, "overlay") && in->settings->forced_userns) ||
+	       (is_type(d, "sysfs") && !plan_is_new(in, OCI_NS_NETWORK)) ||
 	       (is_type(d, "proc") && !plan_is_new(in, OCI_NS_PID)) ||
 	       (is_type(d, "mqueue") && !plan_is_new(in, OCI_NS_IPC));
 }
@@ -136,15 +137,16 @@ static int set_id_map(const struct mounts *m, struct draft *d, struct donjon_err
 
 	if (asked && d->out.kind != PLAN_MOUNT_BIND)
 		return dj_fail(err, DONJON_E_UNSUPPORTED, "%s: only bind mounts can be id-mapped", d->pointer);
-	if (asked && m->in->host->euid != 0)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "%s: id-mapped mounts need root", d->pointer);
+	if (asked && host_is_rootless(m->in->host))
+		return dj_fail(err, DONJON_E_UNSUPPORTED, "%s: id-mapped mounts need the host's root",
+			       d->pointer);
 	if (d->flags & OCI_MOUNT_IDMAP && !mount->uid_mappings.n && !plan_has_userns(m->in))
 		return dj_fail(err, DONJON_E_CONFIG,
 			       "%s.options: idmap without mappings needs a user namespace", d->pointer);
 	if (d->out.kind != PLAN_MOUNT_BIND)
 		return 0;
 	d->out.idmap_required = asked;
-	d->out.idmap = asked || (m->in->settings->forced_userns && m->in->host->euid == 0);
+	d->out.idmap = asked || (m->in->settings->forced_userns && !host_is_rootless(m->in->host));
 	d->out.idmap_recursive = asked ? (d->flags & OCI_MOUNT_RIDMAP) != 0
 				       : (d->flags & OCI_MOUNT_RBIND) != 0;
 	d->out.uid_maps = plan_add_list(m->block, mount->uid_mappings.v, mount->uid_mappings.n,
@@ -198,26 +200,37 @@ static void set_dev_data(const struct mounts *m, struct draft *d)
 	d->out.attr_set &= ~(uint64_t)SYS_MOUNT_ATTR_NODEV;
 	d->super.n = 0;
 	/* Made in the initial user namespace, or its nodes would not open; owned by container root. */
-	if (plan_has_userns(m->in) && m->in->host->euid == 0 && m->in->host->initial_userns &&
-	    m->in->spec->linux.uid_mappings.n) {
+	if (plan_has_userns(m->in) && !host_is_rootless(m->in->host) && m->in->spec->linux.uid_mappings.n) {
 		add_data(d, dj_arena_printf(arena, "uid=%u", root_id(&m->in->spec->linux.uid_mappings)));
 		add_data(d, dj_arena_printf(arena, "gid=%u", root_id(&m->in->spec->linux.gid_mappings)));
 	}
 }
 
-/* devpts: its gid option must name a mapped id (OPT7); both peers drop it otherwise. */
+/* In the user namespace the container will have: the runtime's own one knows it where there is none. */
+static bool is_mapped_gid(const struct plan_input *in, uint32_t gid)
+{
+	const struct host_facts *host = in->host;
+
+	if (plan_has_userns(in))
+		return plan_map_id(&in->spec->linux.gid_mappings, gid) != UINT32_MAX;
+	for (size_t i = 0; i < host->n_gids; i++)
+		if (gid >= host->gids[i].first && gid - host->gids[i].first < host->gids[i].size)
+			return true;
+	return host->initial_userns;
+}
+
+/* devpts: its gid option must name a mapped id, or mounting fails (OPT7). */
 static void drop_unmapped_gid(const struct mounts *m, struct draft *d)
 {
 	size_t kept = 0;
 
-	if (!is_type(d, "devpts") || !plan_is_new(m->in, OCI_NS_USER))
+	if (!is_type(d, "devpts"))
 		return;
 	for (size_t i = 0; i < d->data.n; i++) {
 		unsigned gid;
 		char end;
 
-		if (sscanf(d->data.v[i], "gid=%u%c", &gid, &end) == 1 &&
-		    plan_map_id(&m->in->spec->linux.gid_mappings, gid) == UINT32_MAX)
+		if (sscanf(d->data.v[i], "gid=%u%c", &gid, &end) == 1 && !is_mapped_gid(m->in, gid))
 			continue;
 		d->data.v[kept++] = d->data.v[i];
 	}
@@ -243,6 +256,14 @@ static void set_data(const struct mounts *m, struct draft *d)
 		add_data(d, dj_arena_printf(m->block->arena, "%s=%s", label_key(m->in->spec), label));
 }
 
+static bool has_mode(const struct draft *d)
+{
+	for (size_t i = 0; i < d->data.n; i++)
+		if (strncmp(d->data.v[i], "mode=", strlen("mode=")) == 0)
+			return true;
+	return false;
+}
+
 static void finish(struct mounts *m, struct draft *d)
 {
 	struct plan_block *b = m->block;
@@ -256,6 +277,7 @@ static void finish(struct mounts *m, struct draft *d)
 	d->out.source_nofollow = (d->flags & OCI_MOUNT_SRC_NOFOLLOW) != 0;
 	d->out.dest_nofollow = (d->flags & OCI_MOUNT_DEST_NOFOLLOW) != 0;
 	d->out.copy_up = (d->flags & OCI_MOUNT_TMPCOPYUP) != 0 && d->out.kind == PLAN_MOUNT_FS;
+	d->out.takes_mode = d->out.kind == PLAN_MOUNT_FS && is_type(d, "tmpfs") && !has_mode(d);
 	/* A tree cloned from a shared mount would stay in the host's peer group. */
 	if (d->out.kind == PLAN_MOUNT_BIND && !d->out.propagation)
 		d->out.propagation = MS_PRIVATE | MS_REC;
@@ -301,20 +323,17 @@ static bool is_filled_later(const struct mounts *m, size_t index)
 static int add_mount(struct mounts *m, const struct oci_mount *mount, const char *pointer,
 		     struct donjon_error *err)
 {
-	struct draft *d = dj_arena_new(m->block->arena, struct draft);
+	struct draft d = { .mount = mount };
 
-	d->mount = mount;
-	(void)snprintf(d->pointer, sizeof(d->pointer), "%s", pointer);
-	read_options(m->block->arena, d);
-	if (resolve_names(m, d, err) < 0 || set_id_map(m, d, err) < 0)
+	(void)snprintf(d.pointer, sizeof(d.pointer), "%s", pointer);
+	read_options(m->block->arena, &d);
+	if (resolve_names(m, &d, err) < 0 || set_id_map(m, &d, err) < 0)
 		return -1;
-	if (d->out.kind == PLAN_MOUNT_BIND && d->data.n)
-		return dj_fail(err, DONJON_E_CONFIG, "%s.options: %s means nothing to a bind mount", d->pointer,
-			       d->data.v[0]);
-	if (strcmp(d->destination, "/dev") == 0)
-		m->has_dev = true;
-	set_data(m, d);
-	finish(m, d);
+	if (d.out.kind == PLAN_MOUNT_BIND && d.data.n)
+		return dj_fail(err, DONJON_E_CONFIG, "%s.options: %s means nothing to a bind mount", d.pointer,
+			       d.data.v[0]);
+	set_data(m, &d);
+	finish(m, &d);
 	return 0;
 }
 
@@ -343,16 +362,32 @@ static bool lists_dev(const struct plan_input *in)
 	return false;
 }
 
-/* What a cgroup mount shows, on this host. */
-static void set_cgroup_view(struct plan_block *block, const struct plan_input *in)
+static const char *below(const struct plan_input *in, size_t hierarchy)
+{
+	return in->container && in->container->cgroup_below[hierarchy] ? in->container->cgroup_below[hierarchy]
+								       : "";
+}
+
+/* The cgroup's path in one hierarchy, sub-cgroup included. */
+static plan_str add_cgroup_path(struct plan_block *block, const struct plan_input *in, const char *path,
+				size_t hierarchy)
+{
+	const char *sub = below(in, hierarchy);
+
+	return plan_add_text(block, dj_arena_printf(block->arena, "%s%s%s", path, *sub ? "/" : "", sub));
+}
+
+void plan_cgroup_view(struct plan_block *block, const struct plan_input *in)
 {
 	struct plan_cgroup_v1 v1[HOST_CGROUP_V1_MAX];
 	struct plan_list list;
-
+	plan_str v2_path;
 	const char *path = dj_arena_strdup(block->arena, plan_text(PLAN(block), PLAN(block)->cgroup_path));
 	bool own = *path != '\0'; /* or nothing of the host's tree may be shown */
 
 	PLAN(block)->cgroup_joins_v2 = in->host->v2_mount_point[0] != '\0';
+	v2_path = add_cgroup_path(block, in, path, in->host->n_v1);
+	PLAN(block)->cgroup_v2_path = v2_path;
 	if (in->host->cgroup_mode == HOST_CGROUP_V2) {
 		plan_str host = plan_add_text(
 			block, dj_arena_printf(block->arena, "%s/%s", in->host->v2_mount_point, path));
@@ -373,6 +408,7 @@ static void set_cgroup_view(struct plan_block *block, const struct plan_input *i
 		v1[i].name = plan_add_text(block, h->controllers);
 		v1[i].dir = plan_add_text(block, dir ? dir + 1 : h->controllers);
 		v1[i].controllers = plan_add_strings(block, &names);
+		v1[i].path = add_cgroup_path(block, in, path, i);
 		v1[i].host = !own ? 0 : plan_add_text(block, dj_arena_printf(block->arena, "%s/%s", h->mount_point, path));
 	}
 	list = plan_add_list(block, v1, in->host->n_v1, sizeof(v1[0]));
@@ -388,7 +424,7 @@ static void set_rootfs(struct plan_block *block, const struct plan_input *in)
 	plan->rootfs_volatile = in->settings->rootfs_volatile;
 	plan->no_pivot = in->no_pivot;
 	/* Neither detached trees of the host nor device nodes can be had without its rights. */
-	plan->sources_by_stage = in->host->euid != 0 || !in->host->initial_userns;
+	plan->sources_by_stage = host_is_rootless(in->host);
 	plan->rootfs_idmap = in->settings->forced_userns && !plan->sources_by_stage;
 	plan->rootfs_attr_set =
 		in->settings->harden_mount_flags ? SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NODEV : 0;
@@ -407,7 +443,7 @@ int plan_mounts(struct plan_block *block, const struct plan_input *in, struct po
 
 	(void)record;
 	set_rootfs(block, in);
-	set_cgroup_view(block, in);
+	plan_cgroup_view(block, in);
 	m.v = dj_arena_array(block->arena, 2 * spec->mounts.n + 4, sizeof(*m.v));
 	if (!lists_dev(in) && add_own_dev(&m, err) < 0)
 		return -1;

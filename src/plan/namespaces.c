@@ -14,6 +14,15 @@ static void set_time_offsets(struct plan_block *block, const struct oci_linux *l
 	plan->boottime_ns = linux->time_offset_boottime.nanosecs;
 }
 
+/* Without rights one may map oneself and nobody else; for more there are the programs of package uidmap,
+ * which look up what the host's root has granted (P41). */
+static bool must_be_granted(const struct plan_input *in, const struct oci_id_maps *maps, uint32_t own)
+{
+	if (in->host->euid == 0 || !plan_is_new(in, OCI_NS_USER))
+		return false;
+	return maps->n != 1 || maps->v[0].size != 1 || maps->v[0].host_id != own;
+}
+
 static struct plan_list add_net_devices(struct plan_block *block, const struct oci_linux *linux)
 {
 	struct plan_net_device *devices =
@@ -51,7 +60,11 @@ int plan_namespaces(struct plan_block *block, const struct plan_input *in, struc
 	PLAN(block)->uid_maps = uids;
 	PLAN(block)->gid_maps = gids;
 	PLAN(block)->verify_host_ids = plan_has_userns(in);
-	PLAN(block)->deny_setgroups = in->host->euid != 0 && plan_is_new(in, OCI_NS_USER);
+	PLAN(block)->uid_map_granted = must_be_granted(in, &linux->uid_mappings, in->host->euid);
+	PLAN(block)->gid_map_granted = must_be_granted(in, &linux->gid_mappings, in->host->egid);
+	PLAN(block)->deny_setgroups = in->host->euid != 0 && plan_is_new(in, OCI_NS_USER) &&
+				      !PLAN(block)->gid_map_granted;
+	PLAN(block)->time_ns_inside = host_is_rootless(in->host) && plan_is_new(in, OCI_NS_TIME);
 	PLAN(block)->userns_limit = in->settings->inside_userns_limit;
 	PLAN(block)->refuse_host_namespaces = record->in_force > POLICY_NONE;
 	set_time_offsets(block, linux);

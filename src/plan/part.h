@@ -15,6 +15,7 @@ plan_part plan_filters;    /* guard and profile, compiled and simulated */
 plan_part plan_mounts;     /* root filesystem and mounts with numeric flags */
 plan_part plan_files;      /* device nodes, masked and read-only paths, sysctls */
 plan_part plan_hooks;      /* hooks, and the state they are told */
+plan_part plan_join;       /* what only a process that joins a container has */
 
 /* The plan while it grows: a pointer that is good until the next plan_add_*. */
 #define PLAN(block) (plan_block_plan(block))
@@ -28,6 +29,9 @@ static inline bool plan_is_new(const struct plan_input *in, enum oci_ns ns)
 {
 	return in->spec->linux.namespaces[ns].set && !in->spec->linux.namespaces[ns].path;
 }
+/* Where the process is in each hierarchy, and what a cgroup mount shows. */
+void plan_cgroup_view(struct plan_block *block, const struct plan_input *in);
+
 /* Id of the host for an id of the container; UINT32_MAX: not mapped. */
 uint32_t plan_map_id(const struct oci_id_maps *maps, uint32_t id);
 

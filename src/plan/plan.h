@@ -28,6 +28,7 @@ struct plan_list {
 struct plan_ns {
 	uint8_t kind;     /* enum plan_ns_kind */
 	plan_str path;    /* joined: absolute path on the host */
+	uint64_t number;  /* joined by dj_plan.joins: its inode */
 };
 enum plan_ns_kind { PLAN_NS_HOST, PLAN_NS_NEW, PLAN_NS_JOIN };
 
@@ -35,7 +36,7 @@ enum plan_ns_kind { PLAN_NS_HOST, PLAN_NS_NEW, PLAN_NS_JOIN };
 enum plan_mount_kind {
 	PLAN_MOUNT_BIND,       /* outside: open_tree of `source` (sources_by_stage: the stage) */
 	PLAN_MOUNT_FS,         /* stage: fsopen(type) */
-	PLAN_MOUNT_FS_OUTSIDE, /* outside: fsopen(type), for joined network namespaces' sysfs */
+	PLAN_MOUNT_FS_OUTSIDE, /* outside: fsopen(type); what the user namespace's root may not */
 	PLAN_MOUNT_DEV,        /* outside: our own /dev tmpfs, already filled (sources_by_stage: the
 				* stage, with the host's nodes bound) */
 	PLAN_MOUNT_REMOUNT,    /* stage: change the attributes of what is mounted there */
@@ -48,6 +49,7 @@ struct plan_cgroup_v1 {
 	plan_str dir;                /* "cpu,cpuacct", "systemd" */
 	struct plan_list controllers; /* of plan_str: "cpu", "cpuacct", or "name=systemd" */
 	plan_str host;               /* the container's cgroup there, as a path of the host */
+	plan_str path;               /* where the process must be: below the hierarchy's root */
 };
 
 struct plan_mount {
@@ -56,6 +58,7 @@ struct plan_mount {
 	bool literal;        /* destination must be a literal directory (/proc, /sys, /dev; B11) */
 	bool idmap, idmap_recursive, idmap_required;
 	bool copy_up;        /* tmpcopyup */
+	bool takes_mode;     /* tmpfs without mode=: it has the mode of the directory it covers */
 	bool source_nofollow, dest_nofollow; /* src-nofollow, dest-nofollow */
 	plan_str destination; /* clean, absolute */
 	plan_str source, type;
@@ -129,6 +132,8 @@ enum plan_capset { PLAN_CAP_BOUNDING, PLAN_CAP_EFFECTIVE, PLAN_CAP_PERMITTED, PL
 
 struct dj_plan {
 	uint32_t magic, size;
+	bool rootless; /* the runtime has no rights on the host (host_is_rootless) */
+	bool joins; /* the process joins a running container (exec): nothing of the container is made */
 
 	plan_str id, bundle, rootfs;
 	plan_str hostname, domainname;
@@ -138,8 +143,10 @@ struct dj_plan {
 	struct plan_ns ns[OCI_NS_COUNT];
 	struct plan_list uid_maps, gid_maps; /* of struct oci_id_map; written to the new user namespace */
 	bool refuse_host_namespaces;         /* joined paths must not lead to the runtime's own */
+	bool uid_map_granted, gid_map_granted; /* beyond the caller's own id: newuidmap, newgidmap write it */
 	bool deny_setgroups;                 /* unprivileged map: setgroups=deny first (B23) */
 	bool userns_limit;                   /* user.max_user_namespaces = 0 inside */
+	bool time_ns_inside; /* rootless: where there is the right to make it, and no way back is needed */
 	bool time_offsets;
 	int64_t monotonic_s, boottime_s;
 	uint32_t monotonic_ns, boottime_ns;
@@ -159,6 +166,7 @@ struct dj_plan {
 	bool cgroup_joins_v2;              /* a v2 tree is mounted, alone or beside v1 */
 	bool cgroup_v2;                    /* what PLAN_MOUNT_CGROUP shows */
 	plan_str cgroup_v2_host;           /* the container's v2 cgroup, as a path of the host */
+	plan_str cgroup_v2_path;           /* where the process must be: below the tree's root */
 	struct plan_list cgroup_v1;        /* of struct plan_cgroup_v1 */
 	plan_str mount_label;
 
@@ -176,6 +184,7 @@ struct dj_plan {
 	bool verify_host_ids; /* /proc shows this container's ids through its maps */
 	bool new_keyring, keyring_optional;
 	bool chown_pipes;
+	bool chown_pipes_inside; /* rootless: only there the pipes belong to somebody we may speak for */
 	bool die_with_parent;
 	plan_str cwd;
 	struct plan_list args, env; /* of plan_str */
@@ -195,6 +204,9 @@ struct dj_plan {
 	uint64_t memory_nodes[OCI_MEMORY_NODES / 64];
 	bool io_priority_set;
 	int32_t io_class, io_priority;
+	/* Masks of uint64_t, CPU 0 first: of the runtime until it has joined the cgroup, and of the process
+	 * from then on (P36).  Empty: every CPU the cgroup allows. */
+	struct plan_list cpus_initial, cpus_final;
 
 	/* kernel interfaces */
 	struct plan_list sysctls; /* of struct plan_sysctl */

@@ -23,7 +23,7 @@ static const uint64_t escape_class = CAP(SYS_ADMIN) | CAP(SYS_MODULE) | CAP(SYS_
 
 enum { PRIVILEGED_MIN = 38 };
 
-static char *cap_list(struct harden *h, uint64_t set)
+char *caps_list(struct harden *h, uint64_t set)
 {
 	char text[64 * 28] = "";
 	size_t used = 0;
@@ -56,19 +56,19 @@ static uint64_t overridden_caps(struct harden *h, const char *check, uint64_t as
 	return kept;
 }
 
-static uint64_t all_sets(const struct oci_capabilities *c)
+uint64_t caps_all(const struct oci_capabilities *c)
 {
 	return c->bounding | c->effective | c->permitted | c->inheritable | c->ambient;
 }
 
-static void trim(struct harden *h, const char *name, uint64_t *set, uint64_t kept)
+void caps_trim(struct harden *h, const char *name, uint64_t *set, uint64_t kept)
 {
 	uint64_t before = *set;
 
 	*set &= kept;
 	if (*set != before)
 		harden_changed(h, harden_pointer(h, "/process/capabilities/", name),
-		               cap_list(h, before), cap_list(h, *set));
+		               caps_list(h, before), caps_list(h, *set));
 }
 
 void harden_caps_privileged(struct harden *h)
@@ -104,24 +104,25 @@ void harden_low_ports(struct harden *h)
 void harden_caps_bounding(struct harden *h)
 {
 	struct oci_capabilities *c = &h->spec->process.capabilities;
-	uint64_t kept = overridden_caps(h, "caps.bounding", all_sets(c));
-	uint64_t asked = all_sets(c) & ~engine_default & ~kept;
+	uint64_t kept = overridden_caps(h, "caps.bounding", caps_all(c));
+	uint64_t asked = caps_all(c) & ~engine_default & ~kept;
 
-	if (asked && !h->privileged)
+	/* One that joins is measured by the container (harden_parity). */
+	if (asked && !h->privileged && !h->container)
 		harden_refused(h, "/process/capabilities",
-		               harden_text(h, "asks for %s", cap_list(h, asked)),
+		               harden_text(h, "asks for %s", caps_list(h, asked)),
 		               "no capability beyond those engines add by themselves",
-		               cap_list(h, asked));
-	trim(h, "bounding", &c->bounding, kept);
+		               caps_list(h, asked));
+	caps_trim(h, "bounding", &c->bounding, kept);
 }
 
 void harden_caps_effective(struct harden *h)
 {
 	struct oci_capabilities *c = &h->spec->process.capabilities;
-	uint64_t kept = overridden_caps(h, "caps.bounding", all_sets(c));
+	uint64_t kept = overridden_caps(h, "caps.bounding", caps_all(c));
 
-	trim(h, "effective", &c->effective, kept);
-	trim(h, "permitted", &c->permitted, kept);
+	caps_trim(h, "effective", &c->effective, kept);
+	caps_trim(h, "permitted", &c->permitted, kept);
 }
 
 void harden_caps_ambient(struct harden *h)
@@ -129,18 +130,18 @@ void harden_caps_ambient(struct harden *h)
 	struct oci_capabilities *c = &h->spec->process.capabilities;
 	uint64_t kept = overridden_caps(h, "caps.ambient", c->bounding & c->permitted);
 
-	trim(h, "inheritable", &c->inheritable, kept);
-	trim(h, "ambient", &c->ambient, kept);
+	caps_trim(h, "inheritable", &c->inheritable, kept);
+	caps_trim(h, "ambient", &c->ambient, kept);
 }
 
 void harden_caps_escape(struct harden *h)
 {
-	uint64_t left = all_sets(&h->spec->process.capabilities) & escape_class;
+	uint64_t left = caps_all(&h->spec->process.capabilities) & escape_class;
 
 	if (left)
 		harden_noted(h,
 		             harden_text(h,
 		                         "%s granted by override: read-only mounts and masks are "
 		                         "advisory against it",
-		                         cap_list(h, left)));
+		                         caps_list(h, left)));
 }

@@ -11,7 +11,7 @@ enum { POLICY_FILE_MAX = 64 * 1024 };
 static int decode_level(const struct json_value *value, struct policy_file *file,
                         struct donjon_error *err)
 {
-	const char *name = json_string(value);
+	const char *name = json_text(value);
 	int level = name ? policy_level_from_name(name) : -1;
 
 	if (level < 0)
@@ -31,7 +31,7 @@ static int decode_override_object(const struct json_value *object, struct dj_are
 	for (size_t i = 0; i < DJ_COUNT(keys); i++) {
 		const struct json_value *member = json_get(object, keys[i]);
 
-		text[i] = member ? json_string(member) : NULL;
+		text[i] = member ? json_text(member) : NULL;
 		if (!text[i])
 			return dj_fail(err, DONJON_E_CONFIG, "a string \"%s\" is needed", keys[i]);
 	}
@@ -44,7 +44,7 @@ static int decode_override(const struct json_value *value, struct dj_arena *aren
                            struct policy_override *out, struct donjon_error *err)
 {
 	if (json_kind(value) == JSON_KIND_STRING)
-		return override_from_text(json_string(value), POLICY_FROM_FILE, arena, out, err);
+		return override_from_text(json_text(value), POLICY_FROM_FILE, arena, out, err);
 	if (json_kind(value) == JSON_KIND_OBJECT)
 		return decode_override_object(value, arena, out, err);
 	return dj_fail(err, DONJON_E_CONFIG, "neither a string nor an object");
@@ -69,7 +69,7 @@ static int decode_may_allow(const struct json_value *value, struct dj_arena *are
 	if (json_kind(value) != JSON_KIND_ARRAY)
 		return dj_fail(err, DONJON_E_CONFIG, "annotations_may_allow: not an array");
 	for (size_t i = 0; i < json_size(value); i++) {
-		const char *id = json_string(json_at(value, i));
+		const char *id = json_text(json_at(value, i));
 
 		if (!id || !policy_check_find(id) || !override_rule_find(id))
 			return dj_fail(err, DONJON_E_CONFIG,

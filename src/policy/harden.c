@@ -13,12 +13,13 @@ static const struct {
 	enum policy_level from;
 	void (*apply)(struct harden *h);
 	const char *what; /* at hardened */
+	bool of_process;  /* about the process: applied to one that joins the container, too (B39) */
 } rules[] = {
 	{ "caps.privileged", POLICY_BASELINE, harden_caps_privileged,
-	  "refuses a privileged container, as one finding" },
+	  "refuses a privileged container, as one finding", true },
 	{ "ns.pid", POLICY_BASELINE, harden_host_namespace, "refuses the host's PID namespace" },
-	{ "ns.net", POLICY_BASELINE, harden_host_namespace,
-	  "refuses the host's network namespace" },
+	{ "ns.net", POLICY_BASELINE, harden_network_namespace,
+	  "refuses the host's network namespace; makes an own one for an unprivileged caller" },
 	{ "ns.ipc", POLICY_BASELINE, harden_host_namespace, "refuses the host's IPC namespace" },
 	{ "ns.mnt", POLICY_BASELINE, harden_mount_namespace, "refuses the host's mount namespace" },
 	{ "ns.uts", POLICY_RESTRICTED, harden_own_namespace, "makes an own UTS namespace" },
@@ -30,29 +31,32 @@ static const struct {
 	{ "userns.nested", POLICY_HARDENED, harden_userns_nested,
 	  "user.max_user_namespaces is 0 inside; the guard filter refuses new ones" },
 	{ "user.nonroot", POLICY_RESTRICTED, harden_uid,
-	  "refuses uid 0 unless a private user namespace maps it" },
+	  "refuses uid 0 unless a private user namespace maps it", true },
 	{ "user.groups", POLICY_HARDENED, harden_groups,
-	  "refuses gid 0 and privileged groups of the host, by their host gids" },
+	  "refuses gid 0 and privileged groups of the host, by their host gids", true },
 	{ "net.listen", POLICY_HARDENED, harden_low_ports, /* before the sets are trimmed */
 	  "opens low ports in the network namespace where CAP_NET_BIND_SERVICE is taken away" },
 	{ "caps.bounding", POLICY_BASELINE, harden_caps_bounding,
-	  "refuses capabilities beyond the engines' 14, drops the rest" },
+	  "refuses capabilities beyond the engines' 14, drops the rest", true },
 	{ "caps.effective", POLICY_RESTRICTED, harden_caps_effective,
-	  "drops all; `caps.bounding` says what is kept" },
-	{ "caps.ambient", POLICY_BASELINE, harden_caps_ambient, "drops all" },
+	  "drops all; `caps.bounding` says what is kept", true },
+	{ "caps.ambient", POLICY_BASELINE, harden_caps_ambient, "drops all", true },
 	{ "caps.escape-class", POLICY_BASELINE, harden_caps_escape,
 	  "records what an override of `caps.bounding` gives away" },
-	{ "nnp.set", POLICY_RESTRICTED, harden_no_new_privs, "sets no_new_privs" },
+	{ "nnp.set", POLICY_RESTRICTED, harden_no_new_privs, "sets no_new_privs", true },
 	{ "seccomp.on", POLICY_BASELINE, harden_seccomp,
-	  "loads the built-in profile where there is none" },
+	  "loads the built-in profile where there is none", true },
 	{ "seccomp.default-deny", POLICY_HARDENED, harden_seccomp_default,
 	  "refuses a profile that lets unlisted calls through" },
 	{ "seccomp.forbidden-calls", POLICY_HARDENED, harden_seccomp_guard,
-	  "stacks the guard filter on any profile" },
+	  "stacks the guard filter on any profile", true },
 	{ "seccomp.flags", POLICY_HARDENED, harden_seccomp_flags,
-	  "removes SECCOMP_FILTER_FLAG_SPEC_ALLOW" },
+	  "removes SECCOMP_FILTER_FLAG_SPEC_ALLOW", true },
 	{ "lsm.confined", POLICY_BASELINE, harden_lsm,
-	  "applies the built-in profile or label where an LSM is on; refuses unconfined ones" },
+	  "applies the built-in profile or label where an LSM is on; refuses unconfined ones", true },
+	/* before fs.host-paths, which would take a rootless /sys for the host's */
+	{ "fs.sysfs", POLICY_RESTRICTED, harden_sysfs,
+	  "makes /sys read-only; refuses debugfs and the like" },
 	{ "fs.host-paths", POLICY_BASELINE, harden_host_paths,
 	  "refuses sensitive paths of the host" },
 	{ "fs.control-sockets", POLICY_BASELINE, harden_control_sockets,
@@ -62,8 +66,6 @@ static const struct {
 	  "adds nosuid,nodev to every mount and the rootfs; refuses suid and dev" },
 	{ "fs.proc-visibility", POLICY_HARDENED, harden_proc_visibility,
 	  "adds hidepid=ptraceable to proc in an own PID namespace" },
-	{ "fs.sysfs", POLICY_RESTRICTED, harden_sysfs,
-	  "makes /sys read-only; refuses debugfs and the like" },
 	{ "fs.cgroupfs", POLICY_RESTRICTED, harden_cgroupfs, "makes the cgroup tree read-only" },
 	{ "fs.masked", POLICY_BASELINE, harden_masked, "masks the extended list" },
 	{ "fs.readonly-proc", POLICY_BASELINE, harden_readonly_proc,
@@ -83,15 +85,18 @@ static const struct {
 	{ "res.pids", POLICY_RESTRICTED, harden_pids, "1024 where none is set" },
 	{ "res.cpu-io", POLICY_HARDENED, harden_cpu,
 	  "CPU weight below the default where nothing is set" },
-	{ "res.core", POLICY_RESTRICTED, harden_core, "RLIMIT_CORE 1" },
+	{ "res.core", POLICY_RESTRICTED, harden_core, "RLIMIT_CORE 1", true },
 	{ "res.oom", POLICY_HARDENED, harden_oom, "records a negative score" },
 	{ "sysctl.safe", POLICY_BASELINE, harden_sysctls, "refuses sysctls off the safe list" },
 	{ "keyring.private", POLICY_BASELINE, harden_keyring,
 	  "new session keyring, whatever --no-new-keyring says" },
 	{ "proc.personality", POLICY_HARDENED, harden_personality, "refuses personality flags" },
-	{ "proc.fds", POLICY_HARDENED, harden_fds, "refuses --preserve-fds" },
+	{ "proc.fds", POLICY_HARDENED, harden_fds, "refuses --preserve-fds", true },
 	{ "env.loader", POLICY_HARDENED, harden_loader,
 	  "refuses loader variables that point into a writable place" },
+	/* after all that is about the process */
+	{ "exec.parity", POLICY_BASELINE, harden_parity,
+	  "exec: refuses what the config did not ask for, takes away what the container does not have", true },
 	{ "hooks.trusted", POLICY_BASELINE, harden_hooks,
 	  "refuses hook programs on the host that others than root or the caller may change" },
 };
@@ -113,6 +118,16 @@ const struct policy_rule *policy_rule_at(size_t index, struct policy_rule *out)
 	return out;
 }
 
+static void apply_rules(struct harden *h, bool of_process_only)
+{
+	for (size_t i = 0; i < DJ_COUNT(rules); i++) {
+		if (h->level < rules[i].from || (of_process_only && !rules[i].of_process))
+			continue;
+		h->check = rules[i].check;
+		rules[i].apply(h);
+	}
+}
+
 int policy_apply(struct oci_spec *spec, const struct host_facts *host,
                  const struct policy_request *request, struct dj_arena *arena,
                  struct policy_result *result, struct donjon_error *err)
@@ -132,11 +147,50 @@ int policy_apply(struct oci_spec *spec, const struct host_facts *host,
 	if (overrides_collect(&h, err) < 0)
 		return -1;
 	result->settings.chown_pipes = true; /* at every level: who logs to /dev/stdout must run */
-	for (size_t i = 0; i < DJ_COUNT(rules); i++) {
-		if (h.level < rules[i].from)
-			continue;
-		h.check = rules[i].check;
-		rules[i].apply(&h);
-	}
+	apply_rules(&h, false);
+	result->owners = userns_owners(&h);
+	return result->findings.n ? refusal_fail(result, err) : 0;
+}
+
+/* The container's own process as it was hardened at create, when all of this was accepted. */
+static struct oci_process harden_own_process(const struct harden *joining, const struct oci_process *own)
+{
+	struct oci_spec spec = *joining->spec;
+	struct policy_result unread = { 0 };
+	struct harden h = *joining;
+
+	spec.process = *own;
+	h.spec = &spec;
+	h.result = &unread;
+	h.container = NULL;
+	unread.overrides = joining->result->overrides;
+	apply_rules(&h, true);
+	return spec.process;
+}
+
+int policy_apply_joining(struct oci_spec *spec, const struct oci_process *configured,
+                         const struct host_facts *host, const struct policy_request *request,
+                         struct dj_arena *arena, struct policy_result *result,
+                         struct donjon_error *err)
+{
+	struct harden_container container = { .configured = configured };
+	struct harden h = {
+		.spec = spec,
+		.host = host,
+		.request = request,
+		.arena = arena,
+		.result = result,
+		.level = (enum policy_level)request->level,
+	};
+
+	*result = (struct policy_result){ .asked = h.level, .in_force = h.level };
+	result->overrides.v = request->overrides.v;
+	result->overrides.n = request->overrides.n;
+	result->settings.chown_pipes = true;
+	container.asked = spec->process.capabilities;
+	parity_floor(&spec->process, configured);
+	container.hardened = harden_own_process(&h, configured);
+	h.container = &container;
+	apply_rules(&h, true);
 	return result->findings.n ? refusal_fail(result, err) : 0;
 }

@@ -19,6 +19,12 @@ struct harden {
 	const char *check; /* of the row being applied: records are filed under it */
 	bool privileged;   /* one finding stands for all that --privileged asks (decision 20) */
 	bool made_rootfs_readonly;
+	/* The container that spec->process joins; NULL: it is the container's own. */
+	const struct harden_container {
+		const struct oci_process *configured;
+		struct oci_process hardened;
+		struct oci_capabilities asked; /* by the one that joins */
+	} *container;
 };
 
 /* record.c.  Texts are copied. */
@@ -82,7 +88,9 @@ const char *mount_flag_opposite(enum mount_flag flag); /* "exec" */
 /* namespaces.c: absent, or spelled as the path of the host's own. */
 bool namespace_is_host(const struct oci_spec *spec, enum oci_ns kind);
 
-/* userns.c: ids outside; false where a namespace joined by path does not tell. */
+/* userns.c: what is expected of the rootfs. */
+enum policy_owners userns_owners(const struct harden *h);
+/* Ids outside; false where a namespace joined by path does not tell. */
 bool userns_host_id(const struct harden *h, const struct oci_id_maps *maps, uint32_t id,
                     uint32_t *out);
 
@@ -92,9 +100,15 @@ void sysctl_set(struct harden *h, const char *key, const char *value);
 /* devices.c */
 bool device_path_is_default(const char *path);
 
+/* caps.c */
+char *caps_list(struct harden *h, uint64_t set); /* names, with commas between them */
+uint64_t caps_all(const struct oci_capabilities *c);
+void caps_trim(struct harden *h, const char *name, uint64_t *set, uint64_t kept);
+
 /* The transforms, by file. */
 /* namespaces.c */
 void harden_host_namespace(struct harden *h);
+void harden_network_namespace(struct harden *h);
 void harden_mount_namespace(struct harden *h);
 void harden_own_namespace(struct harden *h);
 
@@ -163,5 +177,10 @@ void harden_fds(struct harden *h);
 void harden_keyring(struct harden *h);
 void harden_loader(struct harden *h);
 void harden_hooks(struct harden *h);
+
+/* parity.c */
+void harden_parity(struct harden *h);
+/* What holds at every level. */
+void parity_floor(struct oci_process *process, const struct oci_process *configured);
 
 #endif

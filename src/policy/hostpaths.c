@@ -138,6 +138,19 @@ static bool is_own(const struct harden *h, const char *path)
 	       (rootfs && strcmp(rootfs, "/") != 0 && path_has_prefix(path, rootfs));
 }
 
+/* podman's `--mount type=image`: another image of the store, mounted beside the rootfs. */
+static bool is_image(const struct harden *h, const char *path, bool readonly)
+{
+	enum { ID_SIZE = 64 };
+	static const char member[] = "/merged";
+	const char *rootfs = h->request->rootfs;
+	size_t len = strlen(path), tail = ID_SIZE + strlen(member);
+
+	return readonly && rootfs && strlen(rootfs) == len && len > tail &&
+	       strncmp(path, rootfs, len - tail) == 0 && ends_with(path, len, member) &&
+	       ends_with(rootfs, len, member) && is_container_id(path + len - tail, ID_SIZE);
+}
+
 static bool is_secret(const char *path)
 {
 	const char *name = base_name(path);
@@ -195,27 +208,55 @@ static bool is_sensitive(const char *path, const struct policy_bind_source *seen
 static void judge_path(struct harden *h, size_t index, const char *path,
                        const struct policy_bind_source *seen, bool readonly)
 {
-	if (is_own(h, path) || is_engine_store(path) || !is_sensitive(path, seen, readonly) ||
-	    overridden_path(h, path))
+	if (is_own(h, path) || is_engine_store(path) || is_image(h, path, readonly) ||
+	    !is_sensitive(path, seen, readonly) || overridden_path(h, path))
 		return;
 	harden_refused(h, mount_pointer(h, index, "source"),
 	               harden_text(h, "exposes %s of the host", path),
 	               "a directory made for the container", path);
 }
 
+/* Backslashes escape what follows them, so "/\\etc" is /etc: judged without any.  An escaped colon then
+ * separates, too, which can only refuse more. */
+static char *without_backslashes(struct harden *h, const char *layers)
+{
+	char *text = dj_arena_strdup(h->arena, layers), *end = text;
+
+	for (const char *at = text; *at; at++)
+		if (*at != '\\')
+			*end++ = *at;
+	*end = '\0';
+	return text;
+}
+
 /* "lowerdir=/etc:/usr,upperdir=...": an overlay shows host directories as a bind does. */
-static void judge_overlay(struct harden *h, size_t index, const char *layers)
+static void judge_overlay(struct harden *h, size_t index, const char *layers, bool readonly)
 {
 	static const struct policy_bind_source unknown;
 	char clean[PATH_MAX];
 
+	layers = without_backslashes(h, layers);
 	while (*layers) {
 		size_t len = strcspn(layers, ":");
 
 		if (path_clean(harden_text(h, "%.*s", (int)len, layers), clean, sizeof(clean)) == 0)
-			judge_path(h, index, clean, &unknown, false);
+			judge_path(h, index, clean, &unknown, readonly);
 		layers += len + (layers[len] == ':');
 	}
+}
+
+static void judge_overlay_option(struct harden *h, size_t index, const char *option)
+{
+	static const struct {
+		const char *key;
+		bool readonly;
+	} keys[] = {
+		{ "lowerdir=", true }, { "lowerdir+=", true }, { "datadir+=", true }, { "upperdir=", false },
+	};
+
+	for (size_t i = 0; i < DJ_COUNT(keys); i++)
+		if (strncmp(option, keys[i].key, strlen(keys[i].key)) == 0)
+			judge_overlay(h, index, option + strlen(keys[i].key), keys[i].readonly);
 }
 
 /* Filesystems whose source is a word, not a place. */
@@ -243,13 +284,8 @@ static void judge_filesystem(struct harden *h, size_t index)
 		               "a directory made for the container", source);
 	if (!mount_has_type(mount, "overlay"))
 		return;
-	for (size_t i = 0; i < mount->options.n; i++) {
-		const char *option = mount->options.v[i];
-
-		if (strncmp(option, "lowerdir=", strlen("lowerdir=")) == 0 ||
-		    strncmp(option, "upperdir=", strlen("upperdir=")) == 0)
-			judge_overlay(h, index, option + strlen("lowerdir="));
-	}
+	for (size_t i = 0; i < mount->options.n; i++)
+		judge_overlay_option(h, index, mount->options.v[i]);
 }
 
 void harden_host_paths(struct harden *h)
@@ -281,6 +317,15 @@ bool policy_is_control_socket(const char *path)
 	return strncmp(name, "cri", 3) == 0 && ends_with(name, strlen(name), ".sock");
 }
 
+/* An engine may listen anywhere (`dockerd -H`): a socket is one also by the name it gets inside. */
+static bool is_control_socket(struct harden *h, size_t index, const char *path)
+{
+	const struct policy_bind_source *source = mount_source(h, index);
+
+	return source->control_socket || policy_is_control_socket(path) ||
+	       (source->kind == 's' && policy_is_control_socket(h->spec->mounts.v[index].destination));
+}
+
 void harden_control_sockets(struct harden *h)
 {
 	for (size_t i = h->request->own_mounts; i < h->spec->mounts.n; i++) {
@@ -289,7 +334,7 @@ void harden_control_sockets(struct harden *h)
 		if (!mount_is_bind(&h->spec->mounts.v[i]))
 			continue;
 		path = mount_source_path(h, i);
-		if (!mount_source(h, i)->control_socket && !policy_is_control_socket(path))
+		if (!is_control_socket(h, i, path))
 			continue;
 		if (!overridden_path(h, path))
 			harden_refused(h, mount_pointer(h, i, "source"),

@@ -110,11 +110,37 @@ static bool is_kernel_interface(const struct oci_mount *mount)
 	return false;
 }
 
+/* The host's /sys at /sys: how documents for callers without rights on the host get one. */
+static bool is_bound_sysfs(struct harden *h, size_t index)
+{
+	const struct oci_mount *mount = &h->spec->mounts.v[index];
+
+	return host_is_rootless(h->host) && mount_is_bind(mount) && mount_is_at(mount, "/sys") &&
+	       strcmp(mount_source_path(h, index), "/sys") == 0;
+}
+
+/* A sysfs shows the container's own network only, and nothing that is mounted below the host's.  The
+ * launch binds where none can be made. */
+static void make_own_sysfs(struct harden *h, size_t index)
+{
+	static const char *const options[] = { "nosuid", "noexec", "nodev", "ro" };
+	struct oci_mount *mount = &h->spec->mounts.v[index];
+
+	mount->type = dj_arena_strdup(h->arena, "sysfs");
+	mount->source = dj_arena_strdup(h->arena, "sysfs");
+	mount->options = (struct oci_strings){ 0 };
+	for (size_t i = 0; i < DJ_COUNT(options); i++)
+		mount_add_option(h, mount, options[i]);
+	harden_changed(h, mount_pointer(h, index, "source"), "/sys of the host", "a sysfs of its own");
+}
+
 void harden_sysfs(struct harden *h)
 {
 	for (size_t i = 0; i < h->spec->mounts.n; i++) {
 		const struct oci_mount *mount = &h->spec->mounts.v[i];
 
+		if (is_bound_sysfs(h, i) && !overridden(h, "rw"))
+			make_own_sysfs(h, i);
 		if (mount_has_type(mount, "sysfs") && !overridden(h, "rw"))
 			make_readonly(h, i);
 		if (is_kernel_interface(mount) && !overridden(h, mount->type))

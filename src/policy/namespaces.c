@@ -85,3 +85,15 @@ void harden_own_namespace(struct harden *h)
 	harden_changed(h, "/linux/namespaces",
 	               harden_text(h, "the host's %s namespace", kinds[i].word), "its own");
 }
+
+/* Who is not root has no network to give to a container, so documents for such callers leave the
+ * namespace out (`spec --rootless`, F54): that asks for nothing, and an own one is the tighter answer.
+ * Engines are root, if only of a namespace of their own, and leave it out when a person says so. */
+void harden_network_namespace(struct harden *h)
+{
+	if (h->host->euid != 0 && !h->request->host_network &&
+	    !h->spec->linux.namespaces[OCI_NS_NETWORK].set)
+		harden_own_namespace(h);
+	else
+		harden_host_namespace(h);
+}

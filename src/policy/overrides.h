@@ -4,6 +4,9 @@
 
 #include "policy/policy.h"
 
+/* As policy_result_json() spells it; -1: none of its words. */
+int policy_source_from_name(const char *name);
+
 struct override_rule {
 	const char *check;
 	const char *words;                 /* accepted words, comma-separated */

@@ -82,6 +82,7 @@ struct policy_request {
 	unsigned cpus; /* of the host, for the masks of each; 0: not known */
 	OCI_LIST(struct policy_bind_source) sources; /* as spec->mounts; may be shorter */
 	OCI_LIST(uint32_t) privileged_gids; /* host gids of docker, wheel, sudo, disk... */
+	bool rootfs_is_overlay; /* which takes no id map */
 	/* The user namespace that owns the namespaces joined by path, where that is neither ours
 	 * nor the initial one (decision 5); path NULL: none.  `others`: they have more than one
 	 * such owner, and these namespaces show it. */
@@ -95,6 +96,8 @@ struct policy_request {
 	/* The first n mounts of the spec are the runtime's own choice (sandbox), not the user's:
 	 * fs.host-paths and fs.control-sockets do not judge them. */
 	size_t own_mounts;
+	struct host_id_range granted_uids, granted_gids; /* an unprivileged caller may map these, too */
+	bool host_network; /* an option asks for it; a document may just have left the namespace out */
 };
 
 struct policy_change { /* forced: done silently, always recorded */
@@ -133,10 +136,21 @@ struct policy_settings {
 	bool added_memory, added_swap, added_pids, added_cpu_weight, added_devices;
 };
 
+/* How the rootfs gets its owners in a user namespace, a step of design.md §3: what is expected, and
+ * once the container is made what came of it (launch/launch.h). */
+enum policy_owners {
+	POLICY_OWNERS_HOST = 0,  /* there is none */
+	POLICY_OWNERS_CONFIG = 'a',
+	POLICY_OWNERS_MAPPED = 'b',
+	POLICY_OWNERS_REBUILT = 'c',
+	POLICY_OWNERS_FOREIGN = 'd',
+};
+
 struct policy_result {
 	enum policy_level asked, in_force;
 	enum policy_source level_source;
 	struct policy_settings settings;
+	enum policy_owners owners;
 	OCI_LIST(struct policy_change) changes;
 	OCI_LIST(struct policy_finding) findings;
 	OCI_LIST(struct policy_override) overrides;
@@ -150,6 +164,18 @@ int policy_apply(struct oci_spec *spec, const struct host_facts *host,
 		 const struct policy_request *request, struct dj_arena *arena,
 		 struct policy_result *result, struct donjon_error *err);
 
+/* The same for spec->process as a process that joins a running container (exec), by the rows that are
+ * about a process.  `configured` is the container's own process, unhardened; request: level and
+ * overrides as they were decided at create (policy_decided_decode).  Never more than the container
+ * has: a wish beyond its configuration is a finding, the rest is trimmed and recorded (decision 4). */
+int policy_apply_joining(struct oci_spec *spec, const struct oci_process *configured,
+			 const struct host_facts *host, const struct policy_request *request,
+			 struct dj_arena *arena, struct policy_result *result, struct donjon_error *err);
+
+/* Level and overrides out of what policy_result_json() recorded. */
+int policy_decided_decode(const char *text, size_t size, struct dj_arena *arena,
+			  struct policy_request *out, struct donjon_error *err);
+
 /* "ID=VALUE:REASON" of the command line (decision 38: last ':' outside quotes separates, '_' in
  * the reason is a blank). */
 int policy_override_parse(const char *text, struct dj_arena *arena, struct policy_override *out,
@@ -158,6 +184,9 @@ int policy_override_parse(const char *text, struct dj_arena *arena, struct polic
 /* Decodes a policy file's bytes. */
 int policy_file_decode(const char *text, size_t size, struct dj_arena *arena,
 		       struct policy_file *out, struct donjon_error *err);
+
+/* "c: an overlay rebuilt from id-mapped layers"; NULL for POLICY_OWNERS_HOST. */
+const char *policy_owners_text(enum policy_owners owners);
 
 /* The `hardening` object for the state file and --dry-run, as JSON text in the arena. */
 char *policy_result_json(const struct policy_result *result, struct dj_arena *arena);

@@ -1,21 +1,25 @@
-/* The record as JSON: the `hardening` object of the state file, of --dry-run and of `policy diff`.
+/* The record as JSON: the `hardening` object of the state file, and of --dry-run.
  */
 #include "base/cleanup.h"
 #include "policy/harden.h"
 #include "wrap/json.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static const char *source_name(enum policy_source source)
+static const char *const source_names[] = {
+	[POLICY_FROM_DEFAULT] = "default",
+	[POLICY_FROM_ANNOTATION] = "annotation",
+	[POLICY_FROM_COMMAND_LINE] = "command line",
+	[POLICY_FROM_FILE] = "policy file",
+};
+
+int policy_source_from_name(const char *name)
 {
-	static const char *const names[] = {
-		[POLICY_FROM_DEFAULT] = "default",
-		[POLICY_FROM_ANNOTATION] = "annotation",
-		[POLICY_FROM_COMMAND_LINE] = "command line",
-		[POLICY_FROM_FILE] = "policy file",
-	};
-
-	return names[source];
+	for (size_t i = 0; i < DJ_COUNT(source_names); i++)
+		if (strcmp(source_names[i], name) == 0)
+			return (int)i;
+	return -1;
 }
 
 /* Absent rather than null. */
@@ -71,7 +75,7 @@ static struct json_value *overrides_json(const struct policy_result *result)
 		set_text(object, "check", o->check);
 		set_text(object, "value", o->value);
 		set_text(object, "reason", o->reason);
-		set_text(object, "source", source_name(o->source));
+		set_text(object, "source", source_names[o->source]);
 		json_set(object, "used", json_new_bool(o->used));
 		json_push(list, object);
 	}
@@ -92,6 +96,18 @@ static struct json_value *notes_json(const struct policy_result *result)
 	return list;
 }
 
+const char *policy_owners_text(enum policy_owners owners)
+{
+	static const char *const texts[] = {
+		"a: as they are; the map is the config's or the caller's",
+		"b: id-mapped",
+		"c: an overlay rebuilt from id-mapped layers",
+		"d: not mapped; what the host's root owns is nobody's",
+	};
+
+	return owners == POLICY_OWNERS_HOST ? NULL : texts[owners - POLICY_OWNERS_CONFIG];
+}
+
 char *policy_result_json(const struct policy_result *result, struct dj_arena *arena)
 {
 	struct json_value *object = json_new_object();
@@ -99,7 +115,8 @@ char *policy_result_json(const struct policy_result *result, struct dj_arena *ar
 
 	set_text(object, "level", policy_level_name(result->in_force));
 	set_text(object, "asked", policy_level_name(result->asked));
-	set_text(object, "source", source_name(result->level_source));
+	set_text(object, "source", source_names[result->level_source]);
+	set_text(object, "rootfsOwners", policy_owners_text(result->owners));
 	json_set(object, "changes", changes_json(result));
 	json_set(object, "overrides", overrides_json(result));
 	json_set(object, "notes", notes_json(result));

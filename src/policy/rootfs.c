@@ -8,12 +8,26 @@
 
 static const struct scratch {
 	const char *path, *mode;
-	bool only_if_readonly; /* only where the config left the rootfs writable and we did not */
+	/* Only where the config left the rootfs writable and we did not.  What the image has there stays
+	 * visible: programs find the directories made for them (/run/postgresql). */
+	bool only_if_readonly;
 } scratch[] = {
 	{ "/tmp", "mode=1777", false },
 	{ "/run", "mode=755", true },
 	{ "/var/tmp", "mode=1777", true },
 };
+
+/* What it would be written through cannot be mapped, and what can be mapped cannot be written: it
+ * takes a second override (decision 10). */
+static void judge_writable(struct harden *h)
+{
+	if (userns_owners(h) != POLICY_OWNERS_REBUILT)
+		return;
+	h->check = "userns.private";
+	harden_refused(h, "/root/path",
+	               "is an overlay, which a private user namespace can only read (fs.rootfs-ro=rw)",
+	               "a read-only or volatile root filesystem", "host");
+}
 
 void harden_rootfs(struct harden *h)
 {
@@ -25,8 +39,10 @@ void harden_rootfs(struct harden *h)
 		               "written to memory, and lost");
 		return;
 	}
-	if (overridden(h, "rw"))
+	if (overridden(h, "rw")) {
+		judge_writable(h);
 		return;
+	}
 	h->spec->root.readonly = true;
 	h->made_rootfs_readonly = true;
 	harden_changed(h, "/root/readonly", "false", "true");
@@ -63,6 +79,8 @@ static struct oci_mount make_tmpfs(struct harden *h, const struct scratch *s)
 	mount_add_option(h, &mount, "nodev");
 	if (!overridden(h, "exec"))
 		mount_add_option(h, &mount, "noexec");
+	if (s->only_if_readonly)
+		mount_add_option(h, &mount, "tmpcopyup");
 	mount_add_option(h, &mount, s->mode);
 	mount_add_option(h, &mount, "size=64m");
 	return mount;

@@ -74,6 +74,35 @@ static void make_private(struct harden *h)
 	                           h->host->id_range + RANGE_SIZE - 1));
 }
 
+/* The caller's own id is the process user's, so that it may do what the caller may; all others, from 0
+ * on, are what was granted. */
+static struct oci_id_maps map_granted(struct harden *h, uint32_t id, uint32_t own,
+                                      struct host_id_range granted)
+{
+	uint32_t below = id < granted.size ? id : granted.size;
+	struct oci_id_maps maps = { .v = dj_arena_array(h->arena, 3, sizeof(*maps.v)) };
+
+	if (below > 0)
+		maps.v[maps.n++] = (struct oci_id_map){ 0, granted.first, below };
+	maps.v[maps.n++] = (struct oci_id_map){ id, own, 1 };
+	if (below < granted.size)
+		maps.v[maps.n++] =
+		        (struct oci_id_map){ id + 1, granted.first + below, granted.size - below };
+	return maps;
+}
+
+static void make_granted(struct harden *h)
+{
+	const struct oci_user *user = &h->spec->process.user;
+	struct host_id_range uids = h->request->granted_uids, gids = h->request->granted_gids;
+
+	h->spec->linux.uid_mappings = map_granted(h, user->uid, h->host->euid, uids);
+	h->spec->linux.gid_mappings = map_granted(h, user->gid, h->host->egid, gids);
+	harden_changed(h, "/linux/namespaces", "the host's user namespace",
+	               harden_text(h, "its own, with the caller's ids and the host ids %u-%u",
+	                           uids.first, uids.first + uids.size - 1));
+}
+
 /* Without privileges and without a range only the caller's own ids can be mapped. */
 static void make_single(struct harden *h)
 {
@@ -93,6 +122,26 @@ static void join_owner(struct harden *h)
 	h->spec->linux.gid_mappings = h->request->joined_userns.gid_maps;
 	harden_changed(h, "/linux/namespaces", "the host's user namespace",
 	               "the user namespace of the pod whose namespaces are joined");
+}
+
+static bool writes_host_layers(const struct oci_mount *mount)
+{
+	if (!mount_has_type(mount, "overlay"))
+		return false;
+	for (size_t i = 0; i < mount->options.n; i++)
+		if (strncmp(mount->options.v[i], "upperdir=", strlen("upperdir=")) == 0)
+			return true;
+	return false;
+}
+
+/* podman's `-v DIR:/data:O`: its layers are the host's and an overlay cannot be id-mapped (decision 18). */
+static void refuse_host_overlays(struct harden *h)
+{
+	for (size_t i = 0; i < h->spec->mounts.n; i++)
+		if (writes_host_layers(&h->spec->mounts.v[i]))
+			harden_refused(h, mount_pointer(h, i, "options"),
+			               "is an overlay that a private user namespace cannot write",
+			               "a bind mount or a volume", "host");
 }
 
 void harden_userns(struct harden *h)
@@ -119,6 +168,7 @@ void harden_userns(struct harden *h)
 		               "a private user namespace", "host");
 		return;
 	}
+	refuse_host_overlays(h);
 	h->spec->linux.set = true;
 	h->spec->linux.namespaces[OCI_NS_USER] = (struct oci_namespace){ .set = true };
 	h->result->settings.forced_userns = true;
@@ -126,8 +176,19 @@ void harden_userns(struct harden *h)
 		join_owner(h);
 	else if (h->host->id_range != 0)
 		make_private(h);
+	else if (h->request->granted_uids.size > 0 && h->request->granted_gids.size > 0)
+		make_granted(h);
 	else
 		make_single(h);
+}
+
+enum policy_owners userns_owners(const struct harden *h)
+{
+	if (namespace_is_host(h->spec, OCI_NS_USER))
+		return POLICY_OWNERS_HOST;
+	if (!h->result->settings.forced_userns || host_is_rootless(h->host))
+		return POLICY_OWNERS_CONFIG;
+	return h->request->rootfs_is_overlay ? POLICY_OWNERS_REBUILT : POLICY_OWNERS_MAPPED;
 }
 
 static void judge_map(struct harden *h, const char *member, const struct oci_id_maps *maps,
@@ -150,16 +211,19 @@ static void judge_map(struct harden *h, const char *member, const struct oci_id_
 		        h, harden_text(h, "%s: host ids below %u are mapped", member, PRIVATE_IDS));
 }
 
-/* Host ids of a runtime that itself runs mapped, or unprivileged, are its caller's own. */
+/* Host ids of a runtime that itself runs mapped, or unprivileged, are its caller's own, or were granted
+ * to it: the kernel and newuidmap have the say. */
 void harden_userns_map(struct harden *h)
 {
 	const char *value = override_value(h);
 	uint32_t lowest = SYSTEM_IDS;
 
-	if (namespace_is_host(h->spec, OCI_NS_USER) || runs_as_mapped_root(h) || h->host->euid != 0)
+	if (namespace_is_host(h->spec, OCI_NS_USER) || runs_as_mapped_root(h))
 		return;
 	if (value && (!override_number(value, &lowest) || lowest > SYSTEM_IDS))
 		lowest = SYSTEM_IDS;
+	if (h->host->euid != 0)
+		lowest = 0;
 	judge_map(h, "uidMappings", &h->spec->linux.uid_mappings, lowest);
 	judge_map(h, "gidMappings", &h->spec->linux.gid_mappings, lowest);
 }

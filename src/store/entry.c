@@ -110,6 +110,11 @@ int store_lock(int dir_fd, unsigned timeout_ms, struct donjon_error *err)
 	}
 }
 
+void store_unlock(int dir_fd)
+{
+	(void)flock(dir_fd, LOCK_UN); /* cannot fail for an open descriptor */
+}
+
 static int empty_directory(int dir_fd, const char *except, unsigned depth);
 
 static int remove_child(int dir_fd, const char *name, unsigned depth)

@@ -19,6 +19,8 @@ enum {
 static const char *const document_files[] = {
 	[STORE_CONFIG] = "config.json",
 	[STORE_HARDENING] = "hardening.json",
+	[STORE_RESOURCES] = "resources.json",
+	[STORE_SECCOMP] = "seccomp.json",
 };
 
 static const char *const status_names[STORE_STATUS_COUNT] = {
@@ -57,8 +59,11 @@ static const struct field fields[] = {
 	FIELD("cgroupPath", STRING, cgroup_path),
 	FIELD("cgroupManager", STRING, cgroup_manager),
 	FIELD("privatePidNamespace", BOOL, private_pid_ns),
+	FIELD("noNewKeyring", BOOL, no_new_keyring),
 	FIELD("poststartHooks", BOOL, poststart_hooks),
 	FIELD("poststopHooks", BOOL, poststop_hooks),
+	FIELD("listenerPath", STRING, listener_path),
+	FIELD("listenerMetadata", STRING, listener_metadata),
 	FIELD("idRange", UINT32, id_range),
 };
 
@@ -89,7 +94,7 @@ static bool field_from_json(const struct field *field, const struct json_value *
 	uint64_t number = 0;
 
 	if (field->kind == STRING) {
-		const char *text = value ? json_string(value) : NULL;
+		const char *text = value ? json_text(value) : NULL;
 
 		if (text)
 			*(char **)at = dj_arena_strdup(arena, text);
@@ -144,7 +149,7 @@ static int read_annotations(const struct json_value *value, struct dj_arena *are
 		return dj_fail(err, DONJON_E_CONFIG, "annotations: not an object");
 	out->annotations = dj_arena_array(arena, json_size(value), sizeof(*out->annotations));
 	while ((it = json_next(value, it, &key, &item))) {
-		const char *text = json_string(item);
+		const char *text = json_text(item);
 
 		if (!text)
 			return dj_fail(err, DONJON_E_CONFIG, "annotations: not strings");

@@ -42,8 +42,11 @@ struct store_record {
 	uint64_t start_time;
 	char *cgroup_path, *cgroup_manager; /* path "" when without */
 	bool private_pid_ns;
+	bool no_new_keyring; /* its processes keep their caller's session keyring */
 	bool poststart_hooks,
 	        poststop_hooks; /* there are some: spares start and delete config.json */
+	/* Where the listener of a filter that notifies goes; "": nowhere. */
+	char *listener_path, *listener_metadata;
 	uint32_t id_range;      /* reserved slot, 0: none */
 	struct store_pair *annotations;
 	size_t n_annotations;
@@ -82,6 +85,7 @@ int store_remove(struct store *store, const char *id, int dir_fd, struct donjon_
 /* One writer per container: flock on the directory, released by closing dir_fd.  Waits at most
  * `timeout_ms` for another writer, then DONJON_E_STATUS. */
 int store_lock(int dir_fd, unsigned timeout_ms, struct donjon_error *err);
+void store_unlock(int dir_fd);
 
 #define STORE_STATE_FILE "state.json"
 int store_write(int dir_fd, const struct store_record *record, struct donjon_error *err);
@@ -90,7 +94,12 @@ int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out,
                struct donjon_error *err);
 
 /* Documents kept beside the state as they are. */
-enum store_document { STORE_CONFIG, STORE_HARDENING };
+enum store_document {
+	STORE_CONFIG,
+	STORE_HARDENING,
+	STORE_SECCOMP,   /* of --seccomp */
+	STORE_RESOURCES, /* what updates have set of linux.resources */
+};
 int store_save(int dir_fd, enum store_document which, const char *text, size_t size,
                struct donjon_error *err);
 /* *text is malloc'ed; NULL if the document was never saved. */

@@ -1,5 +1,7 @@
 #include "supervise/console.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -7,7 +9,8 @@
 
 enum {
 	WRITE_MAX = 4096, /* PIPE_BUF: after POLLOUT a pipe takes as much without blocking */
-	DRAIN_WAIT_MS = 50,
+	REST_WAIT_MS = 50,
+	READER_WAIT_MS = 10 * 1000,
 };
 
 static void set_raw(struct console *console)
@@ -21,30 +24,49 @@ static void set_raw(struct console *console)
 	console->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
-void console_begin(struct console *console, int master)
+/* A terminal that nobody reads blocks whoever writes a byte too many, and O_NONBLOCK on the caller's
+ * own stream would outlive us: so one of our own to the same terminal. */
+static int open_output(void)
 {
-	int flags = fcntl(master, F_GETFL);
+	if (!isatty(STDOUT_FILENO))
+		return -1;
+	return open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
 
+struct console *console_begin(struct console *console, int master)
+{
+	int flags, output;
+
+	if (master < 0)
+		return NULL;
+	flags = fcntl(master, F_GETFL);
+	output = open_output();
 	*console = (struct console){
 		.master = master,
+		.output = output,
 		.half = {
 			[CONSOLE_IN] = { .from = STDIN_FILENO, .to = master, .open = true },
-			[CONSOLE_OUT] = { .from = master, .to = STDOUT_FILENO, .open = true },
+			[CONSOLE_OUT] = { .from = master,
+			                  .to = output < 0 ? STDOUT_FILENO : output,
+			                  .open = true },
 		},
 	};
-	/* Only the master: O_NONBLOCK on the caller's streams would outlive us. */
 	if (flags >= 0)
 		(void)fcntl(master, F_SETFL, flags | O_NONBLOCK);
 	set_raw(console);
 	console_resize(console);
+	return console;
 }
 
 void console_end(struct console *console)
 {
+	if (!console)
+		return;
 	if (console->raw)
 		(void)tcsetattr(STDIN_FILENO, TCSANOW,
 		                &console->saved); /* the terminal may be gone */
 	console->raw = false;
+	dj_close(&console->output);
 }
 
 void console_resize(const struct console *console)
@@ -118,18 +140,24 @@ void console_handle(struct console *console, const struct pollfd got[static CONS
 	}
 }
 
-void console_drain(struct console *console)
+void console_finish(struct console *console)
 {
-	struct pollfd wants[CONSOLE_HALVES];
+	struct console_half *in = &console->half[CONSOLE_IN];
 
-	console->half[CONSOLE_IN].open = false;
-	console->half[CONSOLE_IN].end = console->half[CONSOLE_IN].start;
-	for (;;) {
-		console_wants(console, wants);
-		/* With every other holder gone the master ends in EIO; a process that outlived the
-		 * container's first one could hold it open for ever. */
-		if (wants[CONSOLE_OUT].fd < 0 || poll(wants, CONSOLE_HALVES, DRAIN_WAIT_MS) <= 0)
-			return;
-		console_handle(console, wants);
-	}
+	in->open = false;
+	in->end = in->start;
+}
+
+bool console_is_done(const struct console *console)
+{
+	const struct console_half *out = &console->half[CONSOLE_OUT];
+
+	return is_empty(out) && !out->open;
+}
+
+/* With every other holder gone the inner terminal ends at once; a process that outlived the first one
+ * could hold it for ever.  What is read already is worth more patience with its reader. */
+int console_patience(const struct console *console)
+{
+	return is_empty(&console->half[CONSOLE_OUT]) ? REST_WAIT_MS : READER_WAIT_MS;
 }

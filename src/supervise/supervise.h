@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct console; /* supervise/console.h */
+
 /* Signals of this thread, held back so that none is lost or ends us between start and end. */
 struct supervise_signals {
 	int fd; /* signalfd */
@@ -22,7 +24,7 @@ void supervise_signals_restore(struct supervise_signals *signals);
 struct supervise_request {
 	pid_t pid; /* a child of ours */
 	int pidfd;
-	int console; /* master of the container's terminal, or -1 */
+	struct console *console; /* begun, or NULL without a terminal */
 	bool reap;   /* we are the subreaper of what the container leaves behind */
 };
 

@@ -12,6 +12,8 @@
 struct foreground {
 	const struct supervise_request *request;
 	struct console *console; /* NULL without a terminal */
+	bool ended;              /* the process; its terminal may still hold something */
+	bool hurry;              /* somebody wants it to be over */
 };
 
 /* Peeks first: the container's own status is taken by pidfd at the end. */
@@ -30,13 +32,14 @@ static void reap_others(const struct foreground *f)
 	}
 }
 
-static void forward(const struct foreground *f, int sig)
+static void forward(struct foreground *f, int sig)
 {
-	/* A container that has just ended is noticed by its pidfd. */
+	/* One that has just ended is noticed by its pidfd. */
 	(void)sys_pidfd_send_signal(f->request->pidfd, sig);
+	f->hurry = f->ended;
 }
 
-static void on_signal(const struct foreground *f, int sig)
+static void on_signal(struct foreground *f, int sig)
 {
 	switch (sig) {
 	case SIGCHLD:
@@ -55,7 +58,7 @@ static void on_signal(const struct foreground *f, int sig)
 	}
 }
 
-static void read_signals(const struct foreground *f, int signal_fd)
+static void read_signals(struct foreground *f, int signal_fd)
 {
 	struct signalfd_siginfo info;
 
@@ -65,29 +68,53 @@ static void read_signals(const struct foreground *f, int signal_fd)
 
 enum { SIGNALS, PROCESS, CONSOLE, EVENT_COUNT = CONSOLE + CONSOLE_HALVES };
 
-static int loop(const struct foreground *f, int signal_fd, struct donjon_error *err)
+static bool is_over(const struct foreground *f)
+{
+	return f->ended && (!f->console || f->hurry || console_is_done(f->console));
+}
+
+static void on_end(struct foreground *f)
+{
+	f->ended = true;
+	if (f->console)
+		console_finish(f->console);
+}
+
+/* 1, or 0 when the time is over, or -1. */
+static int await_events(const struct foreground *f, struct pollfd events[static EVENT_COUNT],
+                        struct donjon_error *err)
+{
+	nfds_t n = f->console ? EVENT_COUNT : CONSOLE;
+	int r;
+
+	events[PROCESS].fd = f->ended ? -1 : f->request->pidfd;
+	if (f->console)
+		console_wants(f->console, &events[CONSOLE]);
+	do
+		r = poll(events, n, f->ended ? console_patience(f->console) : -1);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? dj_fail_os(err, errno, "wait for the container") : r > 0;
+}
+
+static int loop(struct foreground *f, int signal_fd, struct donjon_error *err)
 {
 	struct pollfd events[EVENT_COUNT] = {
 		[SIGNALS] = { .fd = signal_fd, .events = POLLIN },
-		[PROCESS] = { .fd = f->request->pidfd, .events = POLLIN },
+		[PROCESS] = { .events = POLLIN },
 	};
-	nfds_t n = f->console ? EVENT_COUNT : CONSOLE;
 
-	do {
-		if (f->console)
-			console_wants(f->console, &events[CONSOLE]);
-		if (poll(events, n, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return dj_fail_os(err, errno, "wait for the container");
-		}
+	while (!is_over(f)) {
+		int r = await_events(f, events, err);
+
+		if (r <= 0)
+			return r;
 		if (events[SIGNALS].revents)
 			read_signals(f, signal_fd);
 		if (f->console)
 			console_handle(f->console, &events[CONSOLE]);
-	} while (!events[PROCESS].revents);
-	if (f->console)
-		console_drain(f->console);
+		if (events[PROCESS].revents)
+			on_end(f);
+	}
 	return 0;
 }
 
@@ -109,16 +136,9 @@ static int take_status(int pidfd, int *exit_code, int *signal, struct donjon_err
 int supervise_wait(const struct supervise_request *request, const struct supervise_signals *signals,
                    int *exit_code, int *signal, struct donjon_error *err)
 {
-	struct console console;
-	struct foreground f = { .request = request };
-	int r;
+	struct foreground f = { .request = request, .console = request->console };
 
-	if (request->console >= 0) {
-		console_begin(&console, request->console);
-		f.console = &console;
-	}
-	r = loop(&f, signals->fd, err);
-	if (f.console)
-		console_end(f.console);
-	return r < 0 ? -1 : take_status(request->pidfd, exit_code, signal, err);
+	if (loop(&f, signals->fd, err) < 0)
+		return -1;
+	return take_status(request->pidfd, exit_code, signal, err);
 }

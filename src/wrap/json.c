@@ -5,13 +5,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-
-/* jansson has a constructor of the name our reader has; ours is hidden, so nothing else sees it. */
-#define json_string jansson_string
-#include <jansson.h>
-#undef json_string
+#include <sys/random.h>
+#include <threads.h>
 
 /*
  * jansson has no integers beyond int64, but configurations do (RLIM_INFINITY).  One pass over the
@@ -61,6 +59,17 @@ static struct json_value *wrap(json_t *value)
 	return (struct json_value *)value;
 }
 
+/* Left alone jansson opens /dev/urandom for the seed of its hashes. */
+static void seed_hashes(void)
+{
+	uint32_t seed = 0; /* jansson then finds one by itself */
+
+	(void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+	json_object_seed(seed);
+}
+
+static once_flag seeded = ONCE_FLAG_INIT;
+
 /* jansson's readers take a non-const value in places, and change nothing. */
 static json_t *raw(const struct json_value *value)
 {
@@ -91,17 +100,28 @@ static int fail_at(const struct scan *s, size_t pos, const char *what)
 	               column, what);
 }
 
+/* A quote with an odd number of backslashes before it belongs to the string. */
+static bool is_escaped(const char *quote)
+{
+	const char *p = quote;
+
+	while (p[-1] == '\\') /* the string's opening quote ends it at the latest */
+		p--;
+	return (quote - p) % 2 == 1;
+}
+
 /* Stops behind the closing quote, or at the end: that is for the parser to complain about. */
 static int scan_string(struct scan *s)
 {
 	const size_t start = s->pos++;
 	const size_t tag = sizeof(TAG_ESCAPED) - 1;
+	const char *at = s->text + s->pos, *end = s->text + s->size;
 
-	if (s->size - s->pos >= tag && memcmp(s->text + s->pos, TAG_ESCAPED, tag) == 0)
+	if (s->size - s->pos >= tag && memcmp(at, TAG_ESCAPED, tag) == 0)
 		return fail_at(s, start, "string starts with the control character U+0001");
-	while (s->pos < s->size && s->text[s->pos] != '"')
-		s->pos += s->text[s->pos] == '\\' ? 2 : 1;
-	s->pos = s->pos < s->size ? s->pos + 1 : s->size;
+	while ((at = memchr(at, '"', (size_t)(end - at))) && is_escaped(at))
+		at++;
+	s->pos = at ? (size_t)(at + 1 - s->text) : s->size;
 	return 0;
 }
 
@@ -191,6 +211,12 @@ static int scan_bracket(struct scan *s)
 	return 0;
 }
 
+/* Most of an indented document. */
+static bool is_between(char c)
+{
+	return c == ' ' || c == '\n' || c == ',' || c == ':' || c == '\t';
+}
+
 static int scan(struct scan *s)
 {
 	int r = 0;
@@ -198,7 +224,9 @@ static int scan(struct scan *s)
 	while (r == 0 && s->pos < s->size) {
 		const char c = s->text[s->pos];
 
-		if (c == '"')
+		if (is_between(c))
+			s->pos++;
+		else if (c == '"')
 			r = scan_string(s);
 		else if (c == '-' || isdigit((unsigned char)c))
 			r = scan_number(s);
@@ -250,6 +278,7 @@ struct json_value *json_parse(const char *text, size_t size, size_t max_size,
 	copy = s.copy;
 	if (r < 0)
 		return NULL;
+	call_once(&seeded, seed_hashes);
 	value = json_loadb(copy ? copy : text, size, JSON_REJECT_DUPLICATES, &error);
 	if (!value)
 		(void)fail_parse(text, size, &error, err);
@@ -290,7 +319,7 @@ enum json_kind json_kind(const struct json_value *value)
 	}
 }
 
-const char *json_string(const struct json_value *value)
+const char *json_text(const struct json_value *value)
 {
 	return is_tagged(raw(value)) ? NULL : json_string_value(raw(value));
 }
@@ -351,6 +380,7 @@ void *json_next(const struct json_value *object, void *it, const char **key,
 
 struct json_value *json_new_object(void)
 {
+	call_once(&seeded, seed_hashes);
 	return wrap(json_object());
 }
 
@@ -408,6 +438,11 @@ struct json_value *json_new_uint(uint64_t v)
 struct json_value *json_new_bool(bool v)
 {
 	return wrap(json_boolean(v));
+}
+
+struct json_value *json_duplicate(const struct json_value *value)
+{
+	return wrap(json_deep_copy(raw(value)));
 }
 
 void json_set(struct json_value *object, const char *key, struct json_value *value_consume)

@@ -22,7 +22,7 @@ struct json_value *json_parse(const char *text, size_t size, size_t max_size, st
 void json_free(struct json_value *value);
 
 enum json_kind json_kind(const struct json_value *value);
-const char *json_string(const struct json_value *value); /* NULL unless a string */
+const char *json_text(const struct json_value *value); /* NULL unless a string */
 bool json_bool(const struct json_value *value);
 /* False unless the value is an integer of that range. */
 bool json_int64(const struct json_value *value, int64_t *out);
@@ -43,6 +43,7 @@ struct json_value *json_new_string(const char *s); /* invalid UTF-8 is replaced 
 struct json_value *json_new_int(int64_t v);
 struct json_value *json_new_uint(uint64_t v);
 struct json_value *json_new_bool(bool v);
+struct json_value *json_duplicate(const struct json_value *value); /* all of it */
 void json_set(struct json_value *object, const char *key, struct json_value *value_consume);
 void json_push(struct json_value *array, struct json_value *value_consume);
 /* malloc'ed text; pretty: two-space indentation. */

@@ -26,7 +26,7 @@ DATA_HEADERS = {"oci/spec.h"}
 LIBRARIES = {
     "jansson.h": {"src/wrap/json.c"},
     "cap-ng.h": {"src/wrap/caps.c"},
-    "seccomp.h": {"src/filter/syscalls.c"},
+    "seccomp.h": {"src/filter/syscalls.c", "src/filter/known_calls_gen.c"},
     "sys/apparmor.h": {"src/wrap/lsm.c"},
     "systemd/sd-bus.h": {"src/wrap/systemd.c"},
     "selinux/selinux.h": {"src/wrap/lsm.c"},

@@ -480,6 +480,36 @@ static void test_failure_leaves_nothing(void **state)
 }
 
 /* Parents we made go with their last child; one that was there stays. */
+/* With the roots that its making left open, and without. */
+static void test_remove_unused(void **state)
+{
+	struct fixture *f = *state;
+	struct cgroup none = CGROUP_EMPTY;
+	const struct cgroup *const opened[] = { &f->cg, &none };
+	const struct dj_plan *plan;
+
+	NEED_CGROUPS(f);
+	(void)strcat(f->path, "/below"); /* and a parent that goes with it */
+	for (size_t i = 0; i < DJ_COUNT(opened); i++) {
+		pid_t pid;
+
+		plan = plan_for(f, NULL, NULL);
+		ASSERT_OK(f, cgroup_create(plan, &f->host, &f->cg, &f->err));
+		pid = spawn(&f->cg, NULL);
+		assert_false(cgroup_remove_unused(&f->host, opened[i], f->path + 1));
+		assert_int_equal(count_dirs(f, f->path), count_hierarchies(f));
+		ASSERT_OK(f, cgroup_kill_all(&f->cg, SIGKILL, &f->err));
+		assert_int_equal(reap(pid), SIGKILL);
+		assert_true(cgroup_remove_unused(&f->host, opened[i], f->path + 1));
+		assert_true(cgroup_remove_unused(&f->host, opened[i], f->path + 1));
+		*strrchr(f->path, '/') = '\0';
+		assert_int_equal(count_dirs(f, f->path), 0);
+		(void)strcat(f->path, "/below");
+		cgroup_close(&f->cg);
+	}
+	*strrchr(f->path, '/') = '\0';
+}
+
 static void test_parents(void **state)
 {
 	struct fixture *f = *state;
@@ -572,6 +602,28 @@ static void test_freeze_and_kill(void **state)
 	ASSERT_OK(f, cgroup_kill_all(&f->cg, SIGKILL, &f->err)); /* S5: thaws */
 	assert_int_equal(reap(pid), SIGKILL);
 	assert_int_equal(cgroup_oom_kills(&f->cg), 0);
+}
+
+static void test_one_file_tells(void **state)
+{
+	struct fixture *f = *state;
+	struct cgroup_freezer freezer;
+	const struct dj_plan *plan;
+
+	NEED_CGROUPS(f);
+	plan = plan_for(f, NULL, NULL);
+	ASSERT_OK(f, cgroup_create(plan, &f->host, &f->cg, &f->err));
+	ASSERT_OK(f, cgroup_freezer_open(&f->host, &freezer, &f->err));
+	assert_int_equal(cgroup_freezer_ask(&freezer, f->path + 1), 0);
+	ASSERT_OK(f, cgroup_freeze(&f->cg, true, &f->err));
+	assert_int_equal(cgroup_freezer_ask(&freezer, f->path + 1), 1);
+	ASSERT_OK(f, cgroup_freeze(&f->cg, false, &f->err));
+	assert_int_equal(cgroup_freezer_ask(&freezer, f->path + 1), 0);
+	ASSERT_OK(f, cgroup_remove(&f->host, f->path + 1, &f->err));
+	assert_int_equal(cgroup_freezer_ask(&freezer, f->path + 1), 0);
+	dj_close(&freezer.root);
+	freezer.root = -1;
+	assert_int_equal(cgroup_freezer_ask(&freezer, f->path + 1), 0);
 }
 
 static int fork_forever(void)
@@ -737,9 +789,11 @@ int main(void)
 		TEST(test_empty_is_adopted),
 		TEST(test_frozen_is_refused),
 		TEST(test_failure_leaves_nothing),
+		TEST(test_remove_unused),
 		TEST(test_parents),
 		TEST(test_shared_parent),
 		TEST(test_freeze_and_kill),
+		TEST(test_one_file_tells),
 		TEST(test_kill_forking),
 		TEST(test_signal),
 		TEST(test_remove_busy_tree),

@@ -697,7 +697,7 @@ static void zero_and_false_are_unset(void **state)
 	                 "\"kernelTCP\":0,"
 	                 "\"disableOOMKiller\":false,\"useHierarchy\":false,\"checkBeforeUpdate\":"
 	                 "false},"
-	                 "\"cpu\":{\"shares\":0,\"quota\":-1,\"period\":0,\"burst\":0,"
+	                 "\"cpu\":{\"shares\":0,\"quota\":0,\"period\":0,"
 	                 "\"realtimeRuntime\":0,"
 	                 "\"realtimePeriod\":0,\"cpus\":\"\",\"mems\":\"\"},\"blockIO\":{"
 	                 "\"weight\":0,"

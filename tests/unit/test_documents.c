@@ -115,7 +115,7 @@ static void features_lists_what_callers_ask_for(void **state)
 		bool found = false;
 
 		for (size_t k = 0; k < json_size(list); k++)
-			found |= strcmp(json_string(json_at(list, k)), wanted[i].word) == 0;
+			found |= strcmp(json_text(json_at(list, k)), wanted[i].word) == 0;
 		if (!found)
 			fail_msg("%s: %s", wanted[i].path, wanted[i].word);
 	}

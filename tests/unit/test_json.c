@@ -263,7 +263,7 @@ static void reads_integers_exactly(void **state)
 		assert_int_equal(json_int64(v, &i), rows[n].has_int64);
 		assert_int_equal(json_uint64(v, &u), rows[n].has_uint64);
 		assert_true(i == rows[n].i && u == rows[n].u);
-		assert_int_equal(json_string(v) != NULL, rows[n].kind == JSON_KIND_STRING);
+		assert_int_equal(json_text(v) != NULL, rows[n].kind == JSON_KIND_STRING);
 		json_free(doc);
 	}
 }
@@ -284,7 +284,7 @@ static void walks_in_document_order(void **state)
 	assert_string_equal(keys, "zam");
 	assert_int_equal(json_size(doc), 3);
 	assert_int_equal(json_size(json_get(doc, "m")), 3);
-	assert_string_equal(json_string(json_get(doc, "a")), "x");
+	assert_string_equal(json_text(json_get(doc, "a")), "x");
 	assert_null(json_get(doc, "A"));
 	assert_null(json_get(json_get(doc, "m"), "a"));
 	assert_null(json_at(json_get(doc, "m"), 3));

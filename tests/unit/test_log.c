@@ -119,11 +119,11 @@ static void writes_json_records(void **state)
 		doc = json_parse(record, strlen(record), sizeof(record), &err);
 		if (!doc)
 			fail_msg("%s: %s", record, err.text);
-		assert_memory_equal(json_string(json_get(doc, "msg")), lines[i].line,
+		assert_memory_equal(json_text(json_get(doc, "msg")), lines[i].line,
 		                    strlen(lines[i].line));
-		assert_string_equal(json_string(json_get(doc, "level")), "error");
-		assert_string_equal(json_string(json_get(doc, "code")), "system");
-		assert_string_equal(json_string(json_get(doc, "step")), "pivot\"\\n");
+		assert_string_equal(json_text(json_get(doc, "level")), "error");
+		assert_string_equal(json_text(json_get(doc, "code")), "system");
+		assert_string_equal(json_text(json_get(doc, "step")), "pivot\"\\n");
 		assert_int_equal(json_kind(json_get(doc, "errno")), JSON_KIND_INT);
 		json_free(doc);
 		(void)unlinkat(s->fd, "log.json", 0);
@@ -165,7 +165,7 @@ static void appends_one_record_per_error(void **state)
 	(void)scratch_read(s, "log", text, sizeof(text));
 	doc = json_parse(text, strlen(text), sizeof(text), &err);
 	assert_int_equal(json_size(doc), 4); /* msg, level, time, code */
-	assert_rfc3339(json_string(json_get(doc, "time")));
+	assert_rfc3339(json_text(json_get(doc, "time")));
 	json_free(doc);
 
 	open_log(s, "log", DONJON_LOG_JSON, false);

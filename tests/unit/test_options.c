@@ -33,6 +33,7 @@ static void to_text(const struct cli_option *row, const struct cli_options *opti
                     size_t size)
 {
 	const void *at = (const char *)options + row->offset;
+	const struct cli_number *number = at;
 	const struct cli_list *list = at;
 
 	buf[0] = '\0';
@@ -47,7 +48,12 @@ static void to_text(const struct cli_option *row, const struct cli_options *opti
 		return;
 	case CLI_NUMBER:
 	case CLI_BYTES:
+	case CLI_DURATION:
 		(void)snprintf(buf, size, "%lld", (long long)*(const int64_t *)at);
+		return;
+	case CLI_LIMIT:
+	case CLI_BYTE_LIMIT:
+		(void)snprintf(buf, size, number->set ? "%lld" : "not set", (long long)number->v);
 		return;
 	case CLI_LIST:
 		for (size_t i = 0; i < list->n; i++) {
@@ -215,6 +221,92 @@ static void stops_at_the_first_positional(void **state)
 		check(&sandbox[i], cli_command_find("sandbox")->options, true);
 }
 
+/* F30-F44, and the lines L2, L6, L10, L13 as they are sent. */
+static void parses_exec(void **state)
+{
+	static const struct line lines[] = {
+		{ { "exec", "id", "ls", "--user" }, NULL, { "id", "ls", "--user" }, "user", "" },
+		{ { "exec", "-u", "1:2", "id", "--", "x" }, NULL, { "id", "--", "x" }, "user", "1:2" },
+		{ { "exec", "-e", "A=1", "--env=B=2", "id", "x" }, NULL, { "id", "x" }, "env", "A=1 B=2" },
+		{ { "exec", "-g", "1", "-g", "2", "id" }, NULL, { "id" }, "additional-gids", "1 2" },
+		{ { "exec", "-c", "CAP_KILL", "id" }, NULL, { "id" }, "cap", "CAP_KILL" },
+		{ { "exec", "--cgroup", "a:b", "--cgroup=c", "id" }, NULL, { "id" }, "cgroup", "a:b c" },
+		{ { "exec", "--pid-file", "P", "--process", "F", "--detach", "--console-socket", "S", "id" },
+		  NULL, { "id" }, "process", "F" },
+		{ { "exec", "--process", "F", "--detach", "--pid-file", "P", "id" }, NULL, { "id" }, "detach", "true" },
+		{ { "exec", "-d", "--console-socket=S", "--tty", "--pid-file=P", "id", "sh" },
+		  NULL, { "id", "sh" }, "tty", "true" },
+		{ { "exec", "-t", "--tty=false", "id" }, NULL, { "id" }, "tty", "false" },
+		{ { "exec", "-p", "F", "id" }, NULL, { "id" }, "process", "F" },
+		{ { "exec", "--ignore-paused", "--no-new-privs", "id" }, NULL, { "id" }, "no-new-privs", "true" },
+		{ { "exec", "--preserve-fds", "-1", "id" }, "option --preserve-fds: \"-1\" is not a number" },
+		{ { "exec", "--bundle", "x", "id" }, "unknown option: --bundle" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		check(&lines[i], cli_command_find("exec")->options, true);
+}
+
+/* F50, F52, F56-F66. */
+static void parses_limits_and_durations(void **state)
+{
+	static const struct line ps[] = {
+		{ { "ps", "--format", "json", "id" }, NULL, { "id" }, "format", "json" },
+		{ { "ps", "id", "-o", "pid" }, NULL, { "id", "-o", "pid" }, "format", "" },
+	};
+	static const struct line update[] = {
+		{ { "update", "id" }, NULL, { "id" }, "memory", "not set" },
+		{ { "update", "--memory", "0", "id" }, NULL, { "id" }, "memory", "0" },
+		{ { "update", "--memory", "-1", "id" }, NULL, { "id" }, "memory", "-1" },
+		{ { "update", "id", "--memory=32m" }, NULL, { "id" }, "memory", "33554432" },
+		{ { "update", "--memory=1k", "--memory=2k", "id" },
+		  NULL,
+		  { "id" },
+		  "memory",
+		  "2048" },
+		{ { "update", "--cpu-quota=-1", "id" }, NULL, { "id" }, "cpu-quota", "-1" },
+		{ { "update", "--pids-limit", "7", "id" }, NULL, { "id" }, "pids-limit", "7" },
+		{ { "update", "--resources", "-", "id" }, NULL, { "id" }, "resources", "-" },
+		{ { "update", "-r", "f", "id" }, NULL, { "id" }, "resources", "f" },
+		{ { "update", "--memory", "-2" },
+		  "option --memory: \"-2\" is not a size (512m, 2g)" },
+		{ { "update", "--cpu-quota", "1m" },
+		  "option --cpu-quota: \"1m\" is not a number" },
+		{ { "update", "--cpu-share" }, "option requires an argument: --cpu-share" },
+	};
+	static const struct line events[] = {
+		{ { "events", "id" }, NULL, { "id" }, "interval", "0" },
+		{ { "events", "--interval=5s", "id" }, NULL, { "id" }, "interval", "5000" },
+		{ { "events", "--interval", "1m30s", "id" }, NULL, { "id" }, "interval", "90000" },
+		{ { "events", "--interval", "500ms", "id" }, NULL, { "id" }, "interval", "500" },
+		{ { "events", "--interval", "1h", "id" }, NULL, { "id" }, "interval", "3600000" },
+		{ { "events", "--stats", "id" }, NULL, { "id" }, "stats", "true" },
+		{ { "events", "--interval", "5" },
+		  "option --interval: \"5\" is not a duration (500ms, 5s, 1m30s)" },
+		{ { "events", "--interval", "s" },
+		  "option --interval: \"s\" is not a duration (500ms, 5s, 1m30s)" },
+		{ { "events", "--interval", "" },
+		  "option --interval: \"\" is not a duration (500ms, 5s, 1m30s)" },
+		{ { "events", "--interval", "0s" },
+		  "option --interval: \"0s\" is not a duration (500ms, 5s, 1m30s)" },
+		{ { "events", "--interval", "1s2" },
+		  "option --interval: \"1s2\" is not a duration (500ms, 5s, 1m30s)" },
+		{ { "events", "--interval", "-1s" },
+		  "option --interval: \"-1s\" is not a duration (500ms, 5s, 1m30s)" },
+		{ { "events", "--interval", "9223372036854775807h" },
+		  "option --interval: \"9223372036854775807h\" is not a duration (500ms, 5s, 1m30s)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ps) / sizeof(ps[0]); i++)
+		check(&ps[i], cli_command_find("ps")->options, true);
+	for (size_t i = 0; i < sizeof(update) / sizeof(update[0]); i++)
+		check(&update[i], cli_command_find("update")->options, false);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		check(&events[i], cli_command_find("events")->options, false);
+}
+
 /* What conmon, containerd's shim and others put in front of the command (L rows). */
 static void parses_global_options(void **state)
 {
@@ -305,6 +397,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_create),
 		cmocka_unit_test(stops_at_the_first_positional),
+		cmocka_unit_test(parses_exec),
+		cmocka_unit_test(parses_limits_and_durations),
 		cmocka_unit_test(parses_global_options),
 		cmocka_unit_test(tables_are_sound),
 	};

@@ -351,6 +351,7 @@ static const struct row rows[] = {
 	{ "keyring.private", NOTHING },
 	{ "proc.personality", NOTHING, .linux_ = LINUX(",'personality':{'domain':'LINUX32'}") },
 	{ "proc.fds", NOTHING },
+	{ "exec.parity", NOTHING }, /* of a process that joins: test_policy_exec.c */
 	{ "hooks.trusted", NOTHING },
 	{ "env.loader", REFUSED, "LD_PRELOAD loads code from the writable place /tmp/x.so",
 	  .process = PROCESS(",'env':['LD_PRELOAD=/usr/lib/a.so:/tmp/x.so']") },
@@ -395,6 +396,12 @@ static const struct row rows[] = {
 	{ "fs.host-paths", REFUSED, "is /dev itself", .mounts = BIND("/srv/dev", "/dev", "") },
 	{ "fs.host-paths", REFUSED, "exposes /etc of the host",
 	  .mounts = "{'destination':'/x','type':'overlay','source':'overlay','options':['lowerdir=/srv:/etc','ro']}" },
+	{ "fs.host-paths", REFUSED, "exposes /etc of the host",
+	  .mounts = "{'destination':'/x','type':'overlay','source':'overlay','options':['lowerdir=/srv:/\\\\etc','ro']}" },
+	{ "fs.host-paths", REFUSED, "exposes /etc of the host",
+	  .mounts = "{'destination':'/x','type':'overlay','source':'overlay','options':['lowerdir+=/srv','lowerdir+=/etc','ro']}" },
+	{ "userns.private", REFUSED, "an overlay that a private user namespace cannot write",
+	  .mounts = "{'destination':'/x','type':'overlay','source':'overlay','options':['lowerdir=/srv','upperdir=/srv/u']}" },
 	{ "fs.host-paths", REFUSED, "mounts a filesystem from /dev/sda1",
 	  .mounts = "{'destination':'/x','type':'ext4','source':'/dev/sda1'}" },
 	{ "fs.host-paths", NOTHING, .override = "fs.host-paths=/etc/ssl:certificates", .mounts = BIND("/etc/ssl/certs", "/x", ",'ro'") },
@@ -884,6 +891,80 @@ static void test_settings_by_override(void **state)
 	dj_arena_done(&arena);
 }
 
+/* The steps of design.md §3, as far as they can be told before the launch. */
+static void test_owners_in_the_rootfs(void **state)
+{
+	static const char config_map[] =
+	        "'uidMappings':[{'containerID':0,'hostID':100000,'size':65536}],"
+	        "'gidMappings':[{'containerID':0,'hostID':100000,'size':65536}]";
+	struct host_facts rootless = host;
+	struct dj_arena arena = { 0 };
+	struct {
+		const char *linux_, *override;
+		const struct host_facts *host;
+		bool overlay;
+		enum policy_owners want;
+	} cases[] = {
+		{ NULL, NULL, &host, false, POLICY_OWNERS_MAPPED },
+		{ NULL, NULL, &host, true, POLICY_OWNERS_REBUILT },
+		{ NULL, "fs.rootfs-ro=volatile:x", &host, true, POLICY_OWNERS_REBUILT },
+		{ NULL, "userns.private=host:x", &host, true, POLICY_OWNERS_HOST },
+		{ NULL, NULL, &rootless, true, POLICY_OWNERS_CONFIG },
+		{ dj_arena_printf(&arena, USERNS("%s"), config_map), NULL, &host, true,
+		  POLICY_OWNERS_CONFIG },
+	};
+
+	(void)state;
+	rootless.euid = rootless.egid = 1000;
+	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
+		struct policy_request request = make_request();
+		struct run run;
+
+		request.rootfs_is_overlay = cases[i].overlay;
+		if (cases[i].override)
+			add_override(&request, cases[i].override, &arena);
+		apply(&run, json_text(&arena, NULL, cases[i].linux_, NULL, NULL), cases[i].host,
+		      &request);
+		assert_int_equal(run.result.owners, cases[i].want);
+		dj_arena_done(&run.arena);
+	}
+	dj_arena_done(&arena);
+}
+
+/* Decision 10: an overlay that is to be written takes the host's user namespace, too. */
+static void test_a_writable_overlay(void **state)
+{
+	static const struct {
+		const char *also;
+		bool overlay, refused;
+	} cases[] = {
+		{ NULL, true, true },
+		{ "userns.private=host:x", true, false },
+		{ NULL, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
+		struct policy_request request = make_request();
+		struct dj_arena arena = { 0 };
+		const struct policy_finding *found;
+		struct run run;
+
+		request.rootfs_is_overlay = cases[i].overlay;
+		add_override(&request, "fs.rootfs-ro=rw:x", &arena);
+		if (cases[i].also)
+			add_override(&request, cases[i].also, &arena);
+		apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
+		found = find_refusal(&run, "userns.private", "fs.rootfs-ro=rw");
+		assert_int_equal(found != NULL, cases[i].refused);
+		if (found)
+			assert_string_equal(found->override, "userns.private=host:REASON");
+		assert_false(run.spec.root.readonly);
+		dj_arena_done(&run.arena);
+		dj_arena_done(&arena);
+	}
+}
+
 static void test_command_line_flags(void **state)
 {
 	struct policy_request request = make_request();
@@ -1063,6 +1144,84 @@ static void test_user_namespace_choice(void **state)
 }
 
 /* Facts the engine hands in: refused above none, and by no means to be allowed. */
+static void test_granted_ids(void **state)
+{
+	const struct oci_id_map root[] = { { 0, 1000, 1 }, { 1, 100000, 65536 } };
+	const struct oci_id_map user[] = { { 0, 100000, 5 }, { 5, 1000, 1 }, { 6, 100005, 65531 } };
+	const struct oci_id_map beyond[] = { { 0, 100000, 65536 }, { 70000, 1000, 1 } };
+	const struct oci_id_map one[] = { { 0, 1000, 1 } };
+	const struct {
+		const char *process;
+		uint32_t gids;
+		const struct oci_id_map *wanted;
+		size_t n;
+	} cases[] = {
+		{ PROCESS_AS("'uid':0,'gid':0", ""), 65536, root, 2 },
+		{ PROCESS_AS("'uid':5,'gid':5", ""), 65536, user, 3 },
+		{ PROCESS_AS("'uid':70000,'gid':70000", ""), 65536, beyond, 2 },
+		{ PROCESS_AS("'uid':0,'gid':0", ""), 0, one, 1 },
+	};
+	struct policy_request request = make_request();
+	struct host_facts facts = host;
+	struct dj_arena arena = { 0 };
+	struct run run;
+
+	(void)state;
+	facts.id_range = 0;
+	facts.euid = facts.egid = 1000;
+	request.granted_uids = (struct host_id_range){ 100000, 65536 };
+	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
+		request.granted_gids = (struct host_id_range){ 100000, cases[i].gids };
+		apply(&run, json_text(&arena, cases[i].process, NULL, NULL, NULL), &facts, &request);
+		assert_int_equal(run.r, 0);
+		assert_map(&run.spec.linux.uid_mappings, cases[i].n, cases[i].wanted);
+		assert_map(&run.spec.linux.gid_mappings, cases[i].n, cases[i].wanted);
+		assert_true(has_note(&run, "userns.map", "below 65536"));
+		dj_arena_done(&run.arena);
+	}
+	dj_arena_done(&arena);
+}
+
+/* What `spec --rootless` leaves out and binds, because others can do no better. */
+static void test_rootless_document(void **state)
+{
+	static const char own[] = "'uidMappings':[{'containerID':0,'hostID':1000,'size':1}],"
+				  "'gidMappings':[{'containerID':0,'hostID':1000,'size':1}],"
+				  "'namespaces':[{'type':'mount'},{'type':'pid'},{'type':'ipc'},"
+				  "{'type':'user'}]";
+	static const char sys[] = "{'destination':'/sys/','type':'none','source':'/sys',"
+				  "'options':['rbind','nosuid','noexec','nodev','ro']}";
+	struct policy_request request = make_request();
+	struct host_facts facts = host;
+	struct dj_arena arena = { 0 };
+	char *document = json_text(&arena, PROCESS_AS("'uid':0,'gid':0", ""), own, sys, NULL);
+	struct run run;
+
+	(void)state;
+	facts.euid = facts.egid = 1000;
+	apply(&run, document, &facts, &request);
+	assert_int_equal(run.r, 0);
+	assert_true(run.spec.linux.namespaces[OCI_NS_NETWORK].set);
+	assert_int_equal(count_changes(&run, "ns.net", NULL), 1);
+	assert_int_equal(count_changes(&run, "fs.sysfs",
+	                               "/mounts/0/source: /sys of the host -> a sysfs of its own"), 1);
+	dj_arena_done(&run.arena);
+
+	/* an option is a person's word */
+	request.host_network = true;
+	apply(&run, document, &facts, &request);
+	assert_non_null(find_refusal(&run, "ns.net", "shares the host's network"));
+	dj_arena_done(&run.arena);
+
+	/* so is what root writes */
+	request.host_network = false;
+	apply(&run, document, &host, &request);
+	assert_non_null(find_refusal(&run, "ns.net", "shares the host's network"));
+	assert_non_null(find_refusal(&run, "fs.host-paths", "exposes /sys"));
+	dj_arena_done(&run.arena);
+	dj_arena_done(&arena);
+}
+
 static void test_hooks(void **state)
 {
 	struct policy_hook_flaw flaws[] = {
@@ -1298,7 +1457,7 @@ static void test_refusal_is_bounded(void **state)
 	apply(&run, text, &host, &request);
 	assert_misread_by_nobody(run.err.text);
 	assert_true(strlen(run.err.text) > 1000);
-	assert_non_null(strstr(run.err.text, "more: see donjon policy diff"));
+	assert_non_null(strstr(run.err.text, "more: see --dry-run"));
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
 }
@@ -1589,12 +1748,16 @@ int main(void)
 		cmocka_unit_test(test_every_rule_has_a_row),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_settings_by_override),
+		cmocka_unit_test(test_owners_in_the_rootfs),
+		cmocka_unit_test(test_a_writable_overlay),
 		cmocka_unit_test(test_command_line_flags),
 		cmocka_unit_test(test_personality_flags),
 		cmocka_unit_test(test_unknown_memory_size),
 		cmocka_unit_test(test_pointers_are_escaped),
 		cmocka_unit_test(test_id_maps),
 		cmocka_unit_test(test_user_namespace_choice),
+		cmocka_unit_test(test_granted_ids),
+		cmocka_unit_test(test_rootless_document),
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_lsm_defaults),
 		cmocka_unit_test(test_bind_sources),

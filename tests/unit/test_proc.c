@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/proc.h"
+#include "base/procfs.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -116,6 +117,8 @@ static void identifies_processes(void **state)
 {
 	/* Names that would confuse a careless reader of /proc/PID/stat. */
 	static const char *const names[] = { "plain", ") Z 1 (", "a b) R 0 0", "()", "\n) S" };
+	struct donjon_error err = { 0 };
+	dj_auto_close int proc = procfs_open_host(&err);
 
 	(void)state;
 	for (size_t i = 0; i < DJ_COUNT(names); i++) {
@@ -131,13 +134,17 @@ static void identifies_processes(void **state)
 		(void)close(fd);
 		assert_int_equal(proc_open_identified(pid, start + 1), -ESRCH);
 		assert_int_equal(proc_open_identified(pid, 0), -ESRCH);
+		assert_true(proc_runs_since(proc, pid, start));
+		assert_false(proc_runs_since(proc, pid, start + 1));
 		(void)kill(pid, SIGKILL);
 		(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 		assert_true(proc_start_time(pid) == start); /* a zombie still has one */
 		assert_int_equal(proc_open_identified(pid, start), -ESRCH);
+		assert_false(proc_runs_since(proc, pid, start));
 		(void)waitpid(pid, NULL, 0);
 		assert_int_equal(proc_start_time(pid), 0);
 		assert_int_equal(proc_open_identified(pid, start), -ESRCH);
+		assert_false(proc_runs_since(proc, pid, start));
 	}
 }
 
@@ -153,14 +160,15 @@ static void refuses_pids_that_are_none(void **state)
 static void reads_the_boot_id(void **state)
 {
 	struct donjon_error err = { 0 };
+	dj_auto_close int proc = procfs_open_host(&err);
 	char id[37], again[37];
 
 	(void)state;
-	assert_int_equal(proc_boot_id(id, &err), 0);
+	assert_int_equal(proc_boot_id(proc, id, &err), 0);
 	assert_int_equal(strlen(id), 36);
 	for (size_t i = 0; i < 36; i++)
 		assert_true(isxdigit((unsigned char)id[i]) || id[i] == '-');
-	assert_int_equal(proc_boot_id(again, &err), 0);
+	assert_int_equal(proc_boot_id(proc, again, &err), 0);
 	assert_string_equal(id, again);
 }
 

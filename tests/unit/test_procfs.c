@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static void opens_and_reads(void **state)
 {
@@ -63,6 +65,31 @@ static void refuses_links_and_escapes(void **state)
 			fail_msg("%s: %d", rows[i].path, fd);
 	}
 	assert_int_equal(procfs_openat(proc, O_RDONLY, "%0300d", 1), -ENAMETOOLONG);
+}
+
+/* One link is followed, and only at the end. */
+static void follows_one_link(void **state)
+{
+	struct donjon_error err = { 0 };
+	dj_auto_close int proc = procfs_open_host(&err);
+	dj_auto_close int handle = open("/etc/passwd", O_PATH | O_CLOEXEC);
+	dj_auto_close int fd = -1, ns = -1;
+	struct stat want, got;
+	char link[16];
+
+	(void)state;
+	assert_int_equal(fstat(handle, &want), 0);
+	(void)snprintf(link, sizeof(link), "%d", handle);
+	fd = procfs_follow(proc, link, "self/fd");
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &got), 0);
+	assert_int_equal(got.st_ino, want.st_ino);
+	assert_int_equal(read(fd, link, 1), 1); /* opened for reading */
+	ns = procfs_follow(proc, "mnt", "%d/ns", (int)getpid());
+	assert_true(ns >= 0);
+	assert_int_equal(procfs_follow(proc, "passwd", "self/root/etc"), -ELOOP);
+	assert_int_equal(procfs_follow(proc, "none", "self/ns"), -ENOENT);
+	assert_int_equal(procfs_follow(proc, "x", "%0300d", 1), -ENAMETOOLONG);
 }
 
 static void writes(void **state)
@@ -195,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(opens_and_reads),
 		BOTH(refuses_links_and_escapes),
+		BOTH(follows_one_link),
 		BOTH(writes),
 		BOTH(survives_a_tampered_proc),
 	};

@@ -34,6 +34,8 @@ static struct store_record live(const struct observer *observer)
 		.start_time = proc_start_time(getpid()),
 		.cgroup_path = text(""),
 		.cgroup_manager = text("cgroupfs"),
+		.listener_path = text(""),
+		.listener_metadata = text(""),
 	};
 }
 
@@ -60,7 +62,7 @@ static void tells_the_status(void **state)
 	};
 	const struct scratch *s = *state;
 	struct donjon_error err = { 0 };
-	struct observer observer;
+	struct observer observer = { 0 };
 
 	assert_int_equal(observer_init(&observer, &err), 0);
 	for (size_t i = 0; i < DJ_COUNT(rows); i++) {
@@ -86,7 +88,7 @@ static void a_dead_process_is_stopped(void **state)
 {
 	const struct scratch *s = *state;
 	struct donjon_error err = { 0 };
-	struct observer observer;
+	struct observer observer = { 0 };
 	struct store_record record;
 	siginfo_t info;
 	pid_t pid = fork();

@@ -288,6 +288,8 @@ static const struct store_record sample = {
 	.cgroup_path = (char *)(uintptr_t) "donjon-box",
 	.cgroup_manager = (char *)(uintptr_t) "cgroupfs",
 	.private_pid_ns = true,
+	.listener_path = (char *)(uintptr_t) "/run/agent",
+	.listener_metadata = (char *)(uintptr_t) "token",
 	.poststop_hooks = true,
 	.id_range = STORE_RANGE_LAST,
 	.annotations = (struct store_pair *)(uintptr_t)annotations,
@@ -315,6 +317,8 @@ static void writes_and_reads_a_record(void **state)
 	assert_string_equal(got.boot_id, sample.boot_id);
 	assert_string_equal(got.cgroup_path, sample.cgroup_path);
 	assert_string_equal(got.cgroup_manager, sample.cgroup_manager);
+	assert_string_equal(got.listener_path, sample.listener_path);
+	assert_string_equal(got.listener_metadata, sample.listener_metadata);
 	assert_int_equal(got.owner, sample.owner);
 	assert_int_equal(got.pid, sample.pid);
 	assert_true(got.start_time == sample.start_time);

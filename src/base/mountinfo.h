@@ -1,0 +1,24 @@
+/* What the kernel tells of one mount, asked for that mount alone where it can be. */
+#ifndef BASE_MOUNTINFO_H
+#define BASE_MOUNTINFO_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+
+struct mount_facts {
+	const char *options; /* of the file system, comma separated, octal escapes; in the arena */
+	bool is_whole; /* what `fd` is of shows all of the file system, not a directory of it */
+	bool has_submounts;
+};
+
+/* Of the mount that `fd` is on, which must be one of the caller's mount namespace: by statmount(2),
+ * 0 or -errno.  Linux 6.11 has what is needed. */
+int mount_facts_ask(int fd, struct dj_arena *arena, struct mount_facts *out);
+
+/* The same by one scan of mountinfo, which costs the more the more mounts the host has.  `proc` is
+ * a verified procfs (base/procfs.h). */
+int mount_facts_scan(int proc, int fd, struct dj_arena *arena, struct mount_facts *out,
+                     struct donjon_error *err);
+
+#endif

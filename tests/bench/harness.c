@@ -4,7 +4,7 @@
  *
  * Small and static on purpose: a child's peak memory counts its time as a copy of this process.
  *
- * usage: harness ROUNDS SEED < plan > results
+ * usage: harness ROUNDS SEED NULL-DEVICE < plan > results
  *
  * A line of the plan is CANDIDATE, STEP, ARGUMENT..., tab separated; the lines of a candidate
  * stand together and run in that order.  `@` in an argument becomes a fresh container id.
@@ -224,13 +224,13 @@ int main(int argc, char **argv)
 	static struct step steps[MAX_STEPS];
 	static struct candidate candidates[MAX_STEPS];
 
-	if (argc != 3)
-		die("usage: harness ROUNDS SEED", NULL);
+	if (argc != 4)
+		die("usage: harness ROUNDS SEED NULL-DEVICE", NULL);
 	srand((unsigned)atoi(argv[2]));
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
 	    posix_spawn_file_actions_init(&quiet) != 0 ||
-	    posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0) != 0 ||
-	    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0) != 0)
+	    posix_spawn_file_actions_addopen(&quiet, 0, argv[3], O_RDONLY, 0) != 0 ||
+	    posix_spawn_file_actions_addopen(&quiet, 1, argv[3], O_WRONLY, 0) != 0)
 		die("cannot set up", NULL);
 
 	const size_t n = group(steps, read_plan(steps), candidates);

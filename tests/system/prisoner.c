@@ -507,6 +507,8 @@ static const struct command {
 	{ "orphan", cmd_orphan, true },  { "write", cmd_write, false },
 	{ "read", cmd_read, false },     { "echo", cmd_echo, false },
 	{ "rusage", cmd_rusage, false }, { "headless", cmd_headless, true },
+	{ "stalk", cmd_stalk, true },    { "shoot", cmd_shoot, true },
+	{ "swap", cmd_swap, true },
 };
 /* clang-format on */
 

@@ -47,5 +47,8 @@ int cmd_paths(int argc, char **argv);
 int cmd_try(int argc, char **argv);
 int cmd_tries(int argc, char **argv);
 int cmd_checks(int argc, char **argv);
+int cmd_stalk(int argc, char **argv);
+int cmd_shoot(int argc, char **argv);
+int cmd_swap(int argc, char **argv);
 
 #endif

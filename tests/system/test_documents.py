@@ -77,7 +77,7 @@ def test_spec_writes_to_the_current_directory(runtime, work):
 
 @pytest.mark.parametrize("env", [{}, {"XDG_RUNTIME_DIR": "/nonexistent"}])
 def test_features_needs_nothing(runtime, env):
-    """Z17: no flags, no root directory, no privileges, nothing on stderr."""
+    """L8, Z17: no flags, no root directory, no privileges, nothing on stderr."""
     argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", runtime.path, "features"]
     result = subprocess.run(argv, env={"PATH": "/usr/bin:/bin", **env}, capture_output=True, text=True)
     assert result.returncode == 0 and result.stderr == ""
@@ -85,7 +85,7 @@ def test_features_needs_nothing(runtime, env):
 
 
 def test_features(runtime):
-    """X1-X14."""
+    """G5, X1-X14."""
     features = runtime.call("features").json()
     assert features["ociVersionMin"] == "1.0.0" and features["ociVersionMax"].startswith("1.")
     assert features["hooks"] == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]

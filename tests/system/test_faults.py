@@ -12,7 +12,7 @@ import pytest
 
 from harness import bundle as b
 from harness import faults, linux, oracles
-from harness.runtime import until
+from harness.runtime import PATIENCE, until
 
 # T65: who may see the state
 
@@ -90,7 +90,7 @@ STATES = {
     "garbage": lambda path, text: path.write_bytes(b"\0\xff" * 500),
     "array": lambda path, text: path.write_text("[]"),
     "null": lambda path, text: path.write_text("null"),
-    "huge": lambda path, text: path.write_text('{"a":"' + "x" * (32 << 20) + '"}'),
+    "huge": lambda path, text: path.write_text('{"a":"' + "x" * (8 << 20) + '"}'),
     "sparse": lambda path, text: os.truncate(path, 1 << 40),
     "deep": lambda path, text: path.write_text("[" * 100000),
     "missing": lambda path, text: path.unlink(),
@@ -118,7 +118,7 @@ def test_t66_damaged_state(cells, rt, state_root, damage):
     for operation in (("state",), ("start",), ("kill", "0")):
         began = time.monotonic()
         result = rt.call(operation[0], cell.id, *operation[1:], timeout=8)
-        assert time.monotonic() - began < 5 and result.status in (0, 1), result
+        assert time.monotonic() - began < 5 * PATIENCE and result.status in (0, 1), result
     listed = rt.call("list", "-q")
     assert listed.ok and intact.id in listed.out.split()
     result = cell.delete("--force")
@@ -142,7 +142,7 @@ def test_t66_a_link_in_place_of_the_state(cells, rt, state_root, canary, host):
 
 
 def test_t66_another_boot(cells, rt, state_root):
-    """S13: the recorded pid may belong to anybody."""
+    """S13: the recorded pid may belong to anybody, and so may a cgroup of the recorded name."""
     cell = cells.created(b.spec("sleep"))
     pid = cell.pid
     path = state_root / cell.id / "state.json"
@@ -153,14 +153,16 @@ def test_t66_another_boot(cells, rt, state_root):
     path.write_text(text.replace(own, "00000000-0000-4000-8000-000000000000"))
     assert cell.status() == "stopped"
     assert cell.kill("KILL").status == 1 and os.path.exists(f"/proc/{pid}")
+    assert rt.call("ps", "--format", "json", cell.id).json() == []
+    assert cell.kill("--all", "KILL").ok and os.path.exists(f"/proc/{pid}")
     assert cell.delete("--force").ok
     if "(Z)" not in linux.describe(pid) and os.path.exists(f"/proc/{pid}"):
         os.kill(pid, signal.SIGKILL)
-        oracles.remove_cgroups(cell.id)
+    oracles.remove_cgroups(cell.id)
 
 
 def test_a_half_made_state_directory(cells, rt, state_root):
-    """S10: without a state file, `delete --force` removes it."""
+    """Z8, S10: without a state file, `delete --force` removes it."""
     cell = cells(b.spec("sleep"))
     (state_root / cell.id).mkdir(mode=0o700, parents=True)
     assert cell.create().status == 1
@@ -247,7 +249,7 @@ def test_t67_without_a_mount_namespace(cells, propagation, host, verb):
 @pytest.mark.parametrize("verb", ["create", "run"])
 @pytest.mark.parametrize("delay_ms", [0, 1, 2, 3, 5, 8, 12, 20])
 def test_t71_the_runtime_is_killed(cells, rt, clean, level, verb, delay_ms):
-    """At any moment: the other side is gone within five seconds, and `delete --force` cleans."""
+    """Z8, Z28: at any moment: the other side is gone within five seconds, and `delete --force` cleans."""
     cell = cells(b.spec("sleep"))
     process = cell.spawn(verb)
     time.sleep(delay_ms / 1000)
@@ -285,7 +287,7 @@ def test_t71_init_is_killed_while_start_waits(cells, clean):
     cell = cells.created(b.spec("sleep"))
     os.kill(cell.pid, signal.SIGKILL)
     result = cell.start(timeout=6)
-    assert result.status == 1 and result.err and result.seconds < 5
+    assert result.status == 1 and result.err and result.seconds < 5 * PATIENCE
     clean(cell)
 
 
@@ -294,7 +296,7 @@ def test_t71_every_system_call(rt, can, session_dir, level):
     if not can.strace:
         pytest.skip("needs strace")
     campaign = faults.Campaign(rt, session_dir, seed=71)
-    points = campaign.points(("create", "start", "run"), faults.DEATHS, 60)
+    points = campaign.points(("create", "start", "run", "exec"), faults.DEATHS, 80)
     outcomes = campaign.run(points)
     assert not outcomes.violations, str(outcomes)
 

@@ -58,13 +58,13 @@ def _set(path, value):
     return change
 
 
-def _socket(name):
+def _socket(name, inside="/socket"):
     def change(c, w):
         listener = socket.socket(socket.AF_UNIX)
         (w / "engine").mkdir(exist_ok=True)
         listener.bind(str(w / "engine" / name))
         listener.close()
-        b.bind(c, w / "engine" / name, "/socket")
+        b.bind(c, w / "engine" / name, inside)
     return change
 
 
@@ -106,6 +106,7 @@ REFUSALS = {
     "engine-socket": (_socket("docker.sock"), "fs.control-sockets", None),
     "engine-socket-directory": (_socket_directory, "fs.control-sockets", None),
     "containerd-socket": (_socket("containerd.sock"), "fs.control-sockets", None),
+    "engine-socket-elsewhere": (_socket("d.sock", "/var/run/docker.sock"), "fs.control-sockets", None),
     "shared-mount": (_bind("{work}", "rshared"), "fs.propagation", "/mnt"),
     "shared-root": (_set("linux.rootfsPropagation", "shared"), "fs.propagation", "/"),
     "suid-mount": (_bind("{work}", "suid"), "fs.nosuid-nodev", "/mnt"),
@@ -162,6 +163,8 @@ def test_overridden(cells, hard, work, change, check, value):
         rt = rt.override("dev.cgroup=c10:229,b254:0:the test needs it")
         cell.runtime = rt
         result = cell.create()
+    if not result.ok and "userns.private=host" in result.err:
+        pytest.skip(f"decision 18, the host's files cannot be id-mapped: {result.err}")
     assert result.ok, result
     overrides = cell.state()["hardening"]["overrides"]
     row = next(o for o in overrides if o["check"] == check)

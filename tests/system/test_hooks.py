@@ -25,7 +25,7 @@ def _input(work, kind):
 
 
 def test_order_and_state(cells, work, level):
-    """H1-H6, J1, J2: the state document, then end-of-file."""
+    """P37, S7, H1-H6, J1, J2: the state document, then end-of-file."""
     config = b.spec("sleep")
     config["annotations"] = {"key": "a/b"}
     _trace(config, work, *HOST_HOOKS, script="readlink /proc/$PPID/exe >/dev/null")
@@ -76,7 +76,7 @@ def test_start_container_hooks_run_in_the_root(cells, work, level):
     assert os.listdir(data) == []
     result = cell.start()
     assert result.ok, result
-    assert str(work) in (data / "mounts").read_text()  # its own bind, seen from inside
+    assert work.name in (data / "mounts").read_text()  # its own bind, seen from inside
     cell.wait_for("program")
 
 

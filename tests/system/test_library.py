@@ -1,5 +1,6 @@
 """libdonjon as a program of somebody else's uses it: the examples, built as their heads say."""
 
+import json
 import shutil
 import subprocess
 
@@ -8,7 +9,7 @@ import pytest
 from conftest import BUILD, ROOT
 from harness import bundle as b
 
-EXAMPLES = ["features", "lifecycle", "run", "sandbox"]
+EXAMPLES = ["exec", "features", "lifecycle", "operate", "run", "sandbox"]
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,19 @@ def test_lifecycle(build, cells):
     result = _run(build("lifecycle"), cells.bundle(b.spec("sleep")).path)
     assert result.returncode == 0 and '"status": "created"' in result.stdout, result
     assert '"status": "running"' in result.stdout
+
+
+def test_operate(build, cells):
+    result = _run(build("operate"), cells.bundle(b.spec("sleep")).path)
+    assert result.returncode == 0, result
+    assert result.stdout.count('event: {"type":"stats","id":"example-operate"') == 3
+    assert '"pids":{"current":1,"limit":50}' in result.stdout
+
+
+def test_exec(build, cells, rt, state_root):
+    cell = cells.started(b.spec("sleep"))
+    result = _run(build("exec"), state_root, cell.id, "/prisoner", "report", "+", "exit", "5")
+    assert (result.returncode, result.stderr) == (5, "") and json.loads(result.stdout), result
+    result = _run(build("exec"), state_root, "missing", "/prisoner", "exit", "0")
+    assert result.returncode == 1 and "container does not exist" in result.stderr
+    assert cell.status() == "running"

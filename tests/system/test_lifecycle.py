@@ -11,74 +11,11 @@ import time
 import pytest
 
 from harness import bundle as b
-from harness import linux
+from harness import linux, states
 from harness.runtime import until
 
 # State x operation (contract 2.1)
 
-
-def _creating(cells):
-    """A create that waits in its first hook: the state is written before hooks run (J11)."""
-    cell = cells(b.spec("sleep"))
-    gate = cell.bundle.path / "gate"
-    os.mkfifo(gate)
-    cell.bundle.config["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", f"read x <{gate}"]}]}
-    cell.bundle.write()
-    process = cell.spawn("create")
-    until(lambda: cell.status() == "creating", 5, lambda: f"never creating: {cell.status()} {process.err()}")
-
-    def finish():
-        # Non-blocking: the hook may be gone already, or not there yet.
-        while process.running():
-            try:
-                os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
-                break
-            except OSError:
-                time.sleep(0.01)
-        process.wait()
-
-    cell.finish = finish
-    return cell
-
-
-def _stopped(cells):
-    cell = cells.started(b.spec("exit", "0"))
-    cell.wait_stopped()
-    return cell
-
-
-def _freezer(pid):
-    """The file that freezes this process's container and the words for it."""
-    roots = linux.cgroup_roots()
-    with open(f"/proc/{pid}/cgroup") as lines:
-        paths = {line.split(":", 2)[1]: line.split(":", 2)[2].strip() for line in lines}
-    if "freezer" in roots:
-        return roots["freezer"] + paths["freezer"] + "/freezer.state", "FROZEN", "THAWED"
-    return roots[""] + paths[""] + "/cgroup.freeze", "1", "0"
-
-
-def _paused(cells):
-    cell = cells.started(b.spec("sleep"))
-    path, frozen, thawed = _freezer(cell.pid)
-
-    def write(word):
-        if os.path.exists(path):
-            with open(path, "w") as file:
-                file.write(word)
-
-    write(frozen)
-    cell.finish = lambda: write(thawed)
-    return cell
-
-
-STATES = {
-    "creating": _creating,
-    "created": lambda cells: cells.created(b.spec("sleep")),
-    "running": lambda cells: cells.started(b.spec("sleep")),
-    "paused": _paused,
-    "stopped": _stopped,
-    "missing": lambda cells: cells(b.spec("sleep")),
-}
 
 OPERATIONS = {
     "create": lambda cell: cell.create(),
@@ -87,41 +24,68 @@ OPERATIONS = {
     "delete": lambda cell: cell.delete(),
     "delete --force": lambda cell: cell.delete("--force"),
     "state": lambda cell: cell.call("state"),
+    "list": lambda cell: _listed(cell),
+    "pause": lambda cell: cell.call("pause"),
+    "resume": lambda cell: cell.call("resume"),
+    "update": lambda cell: cell.runtime.call("update", "--pids-limit", "99", cell.id),
+    "ps": lambda cell: cell.call("ps"),
+    "ps --format json": lambda cell: cell.runtime.call("ps", "--format", "json", cell.id),
+    "events --stats": lambda cell: cell.runtime.call("events", "--stats", cell.id),
 }
+
+
+def _listed(cell):
+    """Fails as an operation on a missing container would."""
+    result = cell.runtime.call("list", "--quiet")
+    if result.ok and cell.id not in result.out.split():
+        result.status, result.err = 1, "not listed"
+    return result
+
 
 # What follows: "error" leaves the state as it was.
 TABLE = {
     "create": {"creating": "error", "created": "error", "running": "error", "paused": "error",
                "stopped": "error", "missing": "created"},
     "start": {"creating": "error", "created": "running", "running": "error", "paused": "error",
-              "stopped": "error", "missing": "error"},
+              "paused before start": "error", "stopped": "error", "missing": "error"},
     "kill": {"creating": "error", "created": "stopped", "running": "stopped", "paused": "stopped",
-             "stopped": "error", "missing": "error"},
+             "paused before start": "stopped", "stopped": "error", "missing": "error"},
     "delete": {"creating": "error", "created": "missing", "running": "error", "paused": "error",
-               "stopped": "missing", "missing": "error"},
+               "paused before start": "error", "stopped": "missing", "missing": "error"},
     "delete --force": {"creating": "missing", "created": "missing", "running": "missing", "paused": "missing",
-                       "stopped": "missing", "missing": "missing"},
-    "state": {"creating": "creating", "created": "created", "running": "running", "paused": "paused",
-              "stopped": "stopped", "missing": "error"},
+                       "paused before start": "missing", "stopped": "missing", "missing": "missing"},
+    "pause": {"creating": "error", "created": "paused", "running": "paused", "paused": "error",
+              "paused before start": "error", "stopped": "error", "missing": "error"},
+    "resume": {"creating": "error", "created": "error", "running": "error", "paused": "running",
+               "paused before start": "created", "stopped": "error", "missing": "error"},
+    "update": {"creating": "error", "created": "created", "running": "running", "paused": "paused",
+               "stopped": "error", "missing": "error"},
+    "events --stats": {"created": "created", "running": "running", "paused": "paused", "stopped": "error",
+                       "missing": "error"},
+} | {
+    operation: {"creating": "creating", "created": "created", "running": "running", "paused": "paused",
+                "paused before start": "paused", "stopped": "stopped", "missing": "error"}
+    for operation in ("state", "list", "ps", "ps --format json")
 }
 
 
 def _transitions():
     for operation, row in TABLE.items():
         for state, after in row.items():
-            # runc refuses to see a container being created, and now and then hangs over a frozen one.
-            marks = [] if state in ("creating", "paused") else [pytest.mark.peer]
+            # runc refuses to see a container being created, now and then hangs over a frozen one, and
+            # lists all of them as broken while one is.
+            marks = [] if state in ("creating", "paused", "paused before start") else [pytest.mark.peer]
             if after == "error":
                 marks.append(pytest.mark.refusal)
-            yield pytest.param(operation, state, after, marks=marks, id=f"{operation}-{state}")
+            yield pytest.param(operation, state, after, marks=marks, id=f"{operation}-{state}".replace(" ", "_"))
 
 
+@pytest.mark.rows("T11")
 @pytest.mark.parametrize("operation, state, after", _transitions())
-def test_state_and_operation(cells, rt, operation, state, after):
-    cell = STATES[state](cells)
-    try:
+def test_state_and_operation(cells, rt, level, operation, state, after):
+    """S8, S9, S14, T1-T5, T7-T9, T11, and the same for events."""
+    with states.cell_in(cells, state) as cell:
         before = cell.status()
-        assert before == state
         result = OPERATIONS[operation](cell)
         if after == "error":
             assert result.status == 1 and result.err, result
@@ -129,8 +93,6 @@ def test_state_and_operation(cells, rt, operation, state, after):
         else:
             assert result.ok, result
             until(lambda: cell.status() == after, 5, lambda: f"{cell.status()} after {result}")
-    finally:
-        getattr(cell, "finish", lambda: None)()
 
 
 @pytest.mark.peer
@@ -173,6 +135,7 @@ def test_delete_without_the_bundle(cells, clean):
 
 @pytest.mark.peer
 def test_an_id_is_free_after_delete(cells):
+    """S11."""
     cell = cells.created(b.spec("sleep"))
     for _ in range(3):
         assert cell.delete("--force").ok
@@ -192,18 +155,21 @@ def test_the_caller_may_move(cells, tmp_path):
 @pytest.mark.peer
 @pytest.mark.parametrize("status", [0, 1, 42, 125, 126, 127, 200, 255])
 def test_run_returns_the_programs_status(cells, level, status):
+    """C3, F21."""
     result = cells(b.spec("exit", status)).run()
     assert result.status == status, result
 
 
 @pytest.mark.peer
 def test_run_returns_128_and_the_signal(cells, level):
+    """C3."""
     result = cells(b.spec("crash")).run()
     assert result.status == 128 + signal.SIGSEGV, result
 
 
 @pytest.mark.peer
 def test_run_returns_128_and_the_signal_that_kill_sent(cells):
+    """C3."""
     cell = cells(b.spec("sleep"))
     process = cell.spawn("run")
     until(lambda: cell.status() == "running")
@@ -218,7 +184,7 @@ def test_run_returns_128_and_the_signal_that_kill_sent(cells):
     ["list", "--format", "yaml"], ["start", "a", "b"], ["--nonsense", "list"],
 ], ids=" ".join)
 def test_usage_errors(rt, arguments, fail):
-    """R4: an unknown command or flag is an error of one line; C7: never 126 or 127."""
+    """C2, C7, O8: an unknown command or flag (R4) is an error of one line, and never 126 or 127."""
     fail(rt.call(*arguments))
 
 
@@ -229,6 +195,7 @@ def test_usage_error_without_a_command(rt):
 @pytest.mark.peer
 @pytest.mark.refusal
 def test_delete_of_a_missing_container(cells):
+    """C5."""
     cell = cells(b.spec())
     result = cell.delete()
     assert result.status == 1 and "does not exist" in result.err
@@ -236,6 +203,7 @@ def test_delete_of_a_missing_container(cells):
 
 @pytest.mark.peer
 def test_forced_delete_of_a_missing_container_is_silent(cells):
+    """C5, F47."""
     result = cells(b.spec()).delete("--force")
     assert result.ok and result.out == "" and result.err == ""
 
@@ -244,8 +212,9 @@ def test_forced_delete_of_a_missing_container_is_silent(cells):
 
 
 @pytest.mark.refusal
-@pytest.mark.parametrize("verb", ["state", "start", "kill", "delete"])
+@pytest.mark.parametrize("verb", ["state", "start", "kill", "delete", "ps", "pause", "resume", "update", "events"])
 def test_text_of_a_missing_container(cells, fail, verb):
+    """M1."""
     cell = cells(b.spec())
     line = fail(cell.call(verb))
     assert f"container does not exist: {cell.id}" in line
@@ -254,6 +223,7 @@ def test_text_of_a_missing_container(cells, fail, verb):
 @pytest.mark.peer
 @pytest.mark.refusal
 def test_text_of_an_id_in_use(cells):
+    """M2, S11."""
     cell = cells.created(b.spec("sleep"))
     result = cell.create()
     assert result.status == 1 and "container with given ID already exists" in result.err
@@ -261,8 +231,8 @@ def test_text_of_an_id_in_use(cells):
 
 @pytest.mark.refusal
 def test_text_of_kill_of_a_stopped_container(cells):
-    """M3, E1, E4: with another wording a pod stays terminating."""
-    result = _stopped(cells).kill("KILL")
+    """S2, Z6, M3, E1, E4: with another wording a pod stays terminating."""
+    result = states.MAKE["stopped"](cells, b.spec("sleep")).kill("KILL")
     assert result.status == 1 and "container not running: no such process" in result.err
 
 
@@ -273,13 +243,15 @@ def test_text_of_kill_of_a_stopped_container(cells):
     ("stopped", "cannot start a container that has stopped"),
 ])
 def test_text_of_start(cells, state, text):
-    result = STATES[state](cells).start()
+    """M4."""
+    result = states.MAKE[state](cells, b.spec("sleep")).start()
     assert result.status == 1 and text in result.err
 
 
 @pytest.mark.peer
 @pytest.mark.refusal
 def test_text_of_delete_of_a_running_container(cells):
+    """M6, S9."""
     cell = cells.started(b.spec("sleep"))
     result = cell.delete()
     assert result.status == 1 and f"cannot delete container {cell.id} that is not stopped: running" in result.err
@@ -296,7 +268,7 @@ def test_text_of_delete_of_a_running_container(cells):
     (["dir/missing"], ["dir/missing", "no such file or directory"]),
 ], ids=lambda value: str(value[:1]) if isinstance(value, list) else None)
 def test_text_of_a_missing_program(cells, fail, level, args, texts):
-    """M9-M11: found out at create, inside the container, so that the caller's 126 and 127 are right."""
+    """C7, M9-M11: found out at create, inside the container, so that the caller's 126 and 127 are right."""
     config = b.spec()
     config["process"]["args"] = args
     cell = cells(config, kind="busybox")
@@ -336,7 +308,7 @@ def test_run_of_a_missing_program_leaves_nothing(cells, fail, level):
 
 @pytest.mark.peer
 def test_success_is_silent(cells):
-    """O5: stderr of create and start is the container's."""
+    """C1, O5: stderr of create and start is the container's."""
     cell = cells(b.spec("sleep"))
     for result in (cell.create(), cell.start(), cell.kill("KILL")):
         assert result.ok and (result.out, result.err) == ("", ""), result
@@ -355,7 +327,7 @@ def _record(path):
 
 @pytest.mark.refusal
 def test_one_failure_is_one_record(cells, rt, fail, tmp_path):
-    """O1-O4: the same text on stderr and in the log, as the only record of a fresh file."""
+    """F3, Z1, Z2, O1-O4: the same text on stderr and in the log, as the only record of a fresh file."""
     log = tmp_path / "log.json"
     cell = cells(b.spec(), runtime=rt.at(rt.level, "--log", str(log), "--log-format", "json"))
     line = fail(cell.call("start"), "does not exist")
@@ -407,6 +379,7 @@ def test_records_are_escaped(rt, tmp_path, text):
 
 @pytest.mark.refusal
 def test_log_format_is_checked(rt, fail):
+    """F3."""
     fail(rt.at(rt.level, "--log-format", "xml").call("list"), "xml")
 
 
@@ -416,6 +389,7 @@ def test_a_log_that_cannot_be_opened_is_an_error(rt, fail):
 
 
 def test_debug_never_reaches_stdout(cells, rt, tmp_path):
+    """F5, O6."""
     log = tmp_path / "log"
     cell = cells(b.spec("echo", "only this"), runtime=rt.at(rt.level, "--debug", "--log", str(log)))
     result = cell.run()
@@ -427,7 +401,7 @@ def test_debug_never_reaches_stdout(cells, rt, tmp_path):
 
 @pytest.mark.peer
 def test_state_document(cells):
-    """N1, N2."""
+    """P6, Z18, N1, N2."""
     config = b.spec("sleep")
     config["annotations"] = {"org.example.key": "value"}
     cell = cells.created(config)
@@ -444,13 +418,13 @@ def test_state_document(cells):
 @pytest.mark.peer
 def test_state_of_a_stopped_container(cells):
     """S12: pid 0, and no error."""
-    state = _stopped(cells).state()
+    state = states.MAKE["stopped"](cells, b.spec("sleep")).state()
     assert state["status"] == "stopped" and state["pid"] == 0
 
 
 @pytest.mark.peer
 def test_list_formats(cells, rt):
-    """N3-N5."""
+    """F48, F49, N3-N5."""
     cell = cells.created(b.spec("sleep"))
     header, *rows = rt.call("list").out.splitlines()
     assert header.split() == ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
@@ -462,6 +436,7 @@ def test_list_formats(cells, rt):
 
 
 def test_empty_list(rt, tmp_path):
+    """F48, F49."""
     rt.root = tmp_path / "fresh"
     assert rt.call("list", "--format", "json").json() == []
     assert rt.call("list", "-q").out == ""
@@ -479,7 +454,7 @@ def test_list_skips_what_it_cannot_read(cells, rt, state_root):
 
 
 def test_version(rt):
-    """O7: three lines, "version" only on the first; works without anything else."""
+    """F10, Z16, O7: three lines, "version" only on the first; works without anything else."""
     result = rt.call("--version", env={})
     lines = result.out.splitlines()
     assert result.ok and result.err == "" and len(lines) == 3
@@ -490,7 +465,8 @@ def test_version(rt):
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("verb", ["create", "start", "run", "state", "kill", "delete", "list", "spec", "features"])
+@pytest.mark.parametrize("verb", ["create", "start", "run", "state", "kill", "delete", "list", "ps", "pause", "resume",
+                                  "update", "events", "spec", "features"])
 def test_help(rt, verb):
     """R5, F11."""
     if verb == "features" and not rt.is_donjon:
@@ -516,7 +492,7 @@ def test_checkpoint_is_not_there(rt, verb):
     ["--bundle", "{}", "--no-new-keyring=true"], ["--bundle", "{}", "--no-new-keyring=false"],
 ], ids=" ".join)
 def test_flag_forms(cells, rt, flags):
-    """R1, R2."""
+    """F12, R1, R2."""
     cell = cells(b.spec("sleep"))
     result = rt.call("create", *[f.format(cell.bundle.path) for f in flags], cell.id)
     assert result.ok, result
@@ -547,6 +523,47 @@ def test_global_flags_repeated(cells, rt):
     assert rt.state(cell.id).ok
 
 
+@pytest.mark.parametrize("flags", [["--systemd-cgroup"], ["--cgroup-manager", "disabled"], ["--cgroup-manager=systemd"],
+                                   ["--cgroup-manager", "systemd", "--cgroup-manager", "cgroupfs"]], ids=" ".join)
+def test_the_cgroup_manager_is_kept(cells, rt, level, flags):
+    """R13, Z26: what is said after create changes nothing, and systemd is asked for only where it is needed."""
+    cell = cells.created(b.spec("sleep"))
+    later = rt.at(rt.level, *flags)
+    assert later.call("state", cell.id).json()["status"] == "created"
+    assert later.call("start", cell.id).ok
+    assert later.call("update", "--pids-limit", "50", cell.id).ok
+    assert later.call("ps", "--format", "json", cell.id).json() == [cell.pid]
+    assert later.call("events", "--stats", cell.id).json()["data"]["pids"].get("limit") in (50, None)
+    assert later.call("pause", cell.id).ok and later.call("resume", cell.id).ok
+    assert cell.id in later.call("list", "--quiet").out.split()
+    assert later.call("kill", "--all", cell.id, "KILL").ok
+    assert later.call("delete", "--force", cell.id).ok
+
+
+def test_a_container_without_cgroups_is_kept_so(cells, rt, clean):
+    """F7, R13: created with --cgroup-manager disabled, used without; also with a mount of cgroups in the document."""
+    config = b.spec("sleep")
+    del config["linux"]["resources"]
+    cell = cells(config, runtime=rt.at(rt.level, "--cgroup-manager", "disabled"))
+    assert cell.create().ok and rt.call("start", cell.id).ok
+    assert rt.state(cell.id).json()["status"] == "running"
+    with open(f"/proc/{cell.pid}/cgroup") as lines, open("/proc/self/cgroup") as own:
+        assert lines.read() == own.read()
+    assert rt.call("kill", "--all", cell.id, "KILL").ok
+    cell.wait_stopped()
+    assert rt.call("delete", cell.id).ok
+
+
+@pytest.mark.parametrize("verb", ["create", "run"])
+@pytest.mark.parametrize("form", [["--config", "{}"], ["--config={}"], ["-f", "{}"]], ids=" ".join)
+def test_a_config_outside_the_bundle(cells, rt, tmp_path, verb, form):
+    """F13: the bundle's own document is not even there."""
+    cell = cells(b.spec("exit", "7"))
+    (cell.bundle.path / "config.json").rename(tmp_path / "other.json")
+    result = cell.spawn(verb, *[word.format(tmp_path / "other.json") for word in form]).wait()
+    assert result.status == (7 if verb == "run" else 0), result
+
+
 def test_ignored_flags_are_accepted(cells, rt):
     """F8, F9, F20, F26: accepted and without effect."""
     cell = cells(b.spec("exit", "3"), runtime=rt.at(rt.level, "--rootless=true", "--criu", "/usr/sbin/criu"))
@@ -571,7 +588,7 @@ def test_an_empty_xdg_runtime_dir_is_unset(rt):
 
 @pytest.mark.peer
 def test_nobody_keeps_the_callers_streams(cells, rt):
-    """R8: callers read these pipes to their end."""
+    """Z11, R8: callers read these pipes to their end."""
     cell = cells(b.spec("sleep"))
     assert rt.spawn("create", "--bundle", cell.bundle.path, cell.id).wait().ok
     read_end, write_end = os.pipe()
@@ -612,7 +629,7 @@ def test_init_is_in_its_cgroup_at_create(cells):
 @pytest.mark.peer
 @pytest.mark.parametrize("verb", ["create", "run"])
 def test_pid_file(cells, tmp_path, verb):
-    """K7: decimal, no newline, renamed into place."""
+    """F16, F23, Z13, K7: decimal, no newline, renamed into place."""
     cell = cells(b.spec("sleep"))
     path = tmp_path / "pid"
     path.write_text("old content that is longer")
@@ -628,7 +645,7 @@ def test_pid_file(cells, tmp_path, verb):
 
 @pytest.mark.refusal
 def test_no_pid_file_after_an_error(cells, tmp_path):
-    """K8: a missing file is how conmon knows."""
+    """Z13, K8: a missing file is how conmon knows."""
     config = b.spec()
     config["process"]["args"] = ["/missing"]
     result = cells(config).create("--pid-file", tmp_path / "pid")
@@ -673,7 +690,7 @@ def test_bad_signals(cells, name):
 
 @pytest.mark.peer
 def test_kill_all_after_init_died(cells):
-    """S3, Z7: in a shared pid namespace the rest outlives init."""
+    """F45, S4, S3, Z7: in a shared pid namespace the rest outlives init."""
     config = b.spec("orphan")
     b.namespace(config, "pid", present=False)
     cell = cells.started(config)
@@ -689,12 +706,13 @@ def test_kill_all_without_processes_succeeds(cells):
     """C6."""
     if not cells._runtime.is_donjon:
         pytest.skip("runc 1.1.5 calls it an error")
-    result = _stopped(cells).kill("--all", "KILL")
+    result = states.MAKE["stopped"](cells, b.spec("sleep")).kill("--all", "KILL")
     assert result.ok, result
 
 
 @pytest.mark.peer
 def test_delete_takes_the_rest_of_a_shared_pid_namespace(cells, clean):
+    """S4."""
     config = b.spec("orphan")
     b.namespace(config, "pid", present=False)
     cell = cells.started(config)
@@ -747,7 +765,7 @@ def test_run_deletes_the_container(cells):
 
 
 def test_run_keep(cells):
-    """F25."""
+    """S7, F25."""
     cell = cells(b.spec("exit", "7"))
     assert cell.run("--keep").status == 7
     assert cell.status() == "stopped"
@@ -808,8 +826,9 @@ def test_a_created_container_dies_with_its_gate(cells, clean):
 
 @pytest.mark.peer
 def test_force_deletes_in_every_state(cells, clean):
+    """F47."""
     for make in ("created", "running", "stopped"):
-        clean(STATES[make](cells))
+        clean(states.MAKE[make](cells, b.spec("sleep")))
 
 
 def test_two_starts_at_once(cells, rt):

@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import xml.etree.ElementTree
 
+import pytest
+
 HERE = pathlib.Path(__file__).parent
 
 
@@ -17,6 +19,7 @@ def _passed(report):
             if c.find("failure") is None and c.find("error") is None and c.find("skipped") is None]
 
 
+@pytest.mark.host
 def test_refusals_fail_without_a_runtime(tmp_path):
     """/bin/true lets everything pass, /bin/false refuses everything without a word."""
     env = {**os.environ, "DONJON_TESTS_ALONE": "0"}

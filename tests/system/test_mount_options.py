@@ -159,6 +159,7 @@ def source(work, host):
 
 @pytest.mark.parametrize("row, lvl", _cases(BIND))
 def test_bind_option(cells, source, row, lvl, runtime):
+    """OPT1-OPT3."""
     if lvl != "none" and not runtime.is_donjon:
         pytest.skip("peers know no levels")
     config = b.spec()
@@ -176,6 +177,7 @@ def test_bind_option(cells, source, row, lvl, runtime):
 
 @pytest.mark.parametrize("row, lvl", _cases(TMPFS))
 def test_tmpfs_option(cells, row, lvl, runtime):
+    """OPT1, OPT2, OPT7."""
     if lvl != "none" and not runtime.is_donjon:
         pytest.skip("peers know no levels")
     config = b.spec()
@@ -189,7 +191,7 @@ def test_tmpfs_option(cells, row, lvl, runtime):
 
 @pytest.mark.peer
 def test_remount(cells):
-    """OPT1 `remount`: changes what is mounted there."""
+    """OPT1: `remount` changes what is mounted there."""
     config = b.spec()
     config["mounts"] += [
         {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["rw", "nosuid"]},
@@ -201,6 +203,7 @@ def test_remount(cells):
 
 @pytest.mark.peer
 def test_later_option_wins(cells):
+    """OPT1."""
     config = b.spec()
     config["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs",
                              "options": ["ro", "rw", "exec", "noexec", "size=1m", "size=2m"]})
@@ -237,6 +240,39 @@ def test_tmpcopyup(cells, level, readonly):
     assert (filled / "file").read_text() == "from the image\n"
 
 
+@pytest.mark.parametrize("options, modes", [([], ["700", "1777"]), (["mode=750"], ["750", "750"])], ids=["silent", "told"])
+def test_mode_of_a_tmpfs(cells, level, options, modes):
+    """That of the directory it covers, as runc has it, so that nothing private becomes everybody's;
+    tmpfs's own where there is none."""
+    config = b.spec()
+    for place in ("/private", "/not-there"):
+        config["mounts"].append({"destination": place, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", *options]})
+    config["process"]["args"] = ["/bin/stat", "-c", "%a", "/private", "/not-there"]
+    bundle = cells.bundle(config, "busybox")
+    (bundle.rootfs / "private").mkdir(mode=0o700)
+    result = cells(bundle=bundle).run()
+    assert result.ok and result.out.split() == modes, result
+
+
+@pytest.mark.levels("hardened")
+def test_what_the_image_has_in_run_stays_visible(cells, level):
+    """Decision 7's tmpfs: programs find what was made for them there, with its owner, and may write it."""
+    config = b.spec()
+    config["root"].pop("readonly", None)
+    config["process"]["user"] = {"uid": 70, "gid": 70}
+    config["process"]["args"] = ["/bin/sh", "-c", "stat -c '%a %u' /run /run/service; touch /run/service/lock && cat /run/file"]
+    bundle = cells.bundle(config, "busybox")
+    service = bundle.rootfs / "run/service"
+    service.mkdir(parents=True)
+    os.chown(service, 70, 70)
+    service.chmod(0o750)
+    (bundle.rootfs / "run").chmod(0o1777)
+    (bundle.rootfs / "run/file").write_text("from the image\n")
+    result = cells(bundle=bundle).run()
+    assert result.ok and result.out == "755 0\n750 70\nfrom the image\n", result
+    assert os.listdir(service) == []
+
+
 # Id-mapped mounts (P11, P12, OPT4)
 
 
@@ -258,7 +294,7 @@ def owned(work):
 
 @pytest.mark.parametrize("options", [["idmap"], ["ridmap"], []], ids=["idmap", "ridmap", "mappings-alone"])
 def test_idmap_with_mappings(cells, owned, options):
-    """containerd and CRI-O send the mappings without the option."""
+    """P11, P12: containerd and CRI-O send the mappings without the option."""
     config = b.spec()
     b.user_namespace(config)
     b.bind(config, owned, "/mnt", "rbind", *options)
@@ -296,6 +332,7 @@ def test_idmap_needs_a_map(cells, owned, fail):
 @pytest.mark.refusal
 @pytest.mark.parametrize("keys", [["uidMappings"], ["gidMappings"]])
 def test_mappings_come_in_pairs(cells, owned, fail, keys):
+    """P11."""
     config = b.spec()
     b.user_namespace(config)
     b.bind(config, owned, "/mnt", "idmap")
@@ -308,6 +345,7 @@ def test_mappings_come_in_pairs(cells, owned, fail, keys):
 
 @pytest.mark.refusal
 def test_mapping_of_size_zero(cells, owned, fail):
+    """P12."""
     config = b.spec()
     b.user_namespace(config)
     b.bind(config, owned, "/mnt", "idmap")

@@ -57,6 +57,7 @@ def test_a_bundle_nobody_else_may_enter(cells, base, level, mode):
 @pytest.mark.parametrize("readonly", [True, False])
 @pytest.mark.levels("none")
 def test_root_readonly(inside, readonly, level):
+    """P3."""
     config = b.spec()
     config["root"]["readonly"] = readonly
     entry = inside(config, "paths", "/", kind="skeleton")[0]["/"]
@@ -173,7 +174,7 @@ def test_writes_to_a_volume_keep_their_owner(cells, work, level):
 
 @pytest.mark.peer
 def test_no_trace_of_the_host(inside, level):
-    """The old root is gone: nothing but what was asked for is mounted, and `..` of / is /."""
+    """B4: the old root is gone: nothing but what was asked for is mounted, and `..` of / is /."""
     config = b.spec()
     report, paths = inside(config, "report", "+", "paths", "/..", "/../../etc/passwd", "/proc/self/root/etc/shadow")
     assert all(not line["point"].startswith("/tmp/donjon") for line in report["mounts"])
@@ -185,7 +186,7 @@ def test_no_trace_of_the_host(inside, level):
 
 
 def test_dev_is_ours_without_a_mount_for_it(cells, base, level):
-    """B12: whether or not the document lists one; what the image holds there is never seen."""
+    """B4, B12: whether or not the document lists one; what the image holds there is never seen."""
     config = b.spec()
     b.unmount(config, "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue")
     cell = cells(config, "busybox")
@@ -306,7 +307,7 @@ def test_an_unlisted_device_cannot_be_opened(cells, level, can):
 @pytest.mark.peer
 @pytest.mark.levels("none")
 def test_device_rules_are_applied_in_order(cells, level):
-    """P60: the last matching rule decides."""
+    """P61, P60: the last matching rule decides."""
     config = b.spec()
     config["linux"]["devices"] = [_device("/dev/one", major=10, minor=229), _device("/dev/two", "b", 7, 200)]
     config["linux"]["resources"]["devices"] = [
@@ -396,6 +397,7 @@ def test_mounts_over_proc_are_refused(cells, fail, work, level, destination):
 @pytest.mark.peer
 @pytest.mark.parametrize("value", ["", "private", "rprivate", "slave", "rslave"])
 def test_rootfs_propagation(cells, level, value):
+    """P49, Z21."""
     config = b.spec()
     if value:
         config["linux"]["rootfsPropagation"] = value
@@ -406,6 +408,7 @@ def test_rootfs_propagation(cells, level, value):
 @pytest.mark.levels("none")
 @pytest.mark.parametrize("value", ["shared", "rshared", "unbindable", "runbindable"])
 def test_rootfs_propagation_that_opens_up(cells, level, value):
+    """P49, Z21."""
     config = b.spec()
     config["linux"]["rootfsPropagation"] = value
     report = cells.inside(config, "report")[0]
@@ -415,6 +418,7 @@ def test_rootfs_propagation_that_opens_up(cells, level, value):
 @pytest.mark.peer
 @pytest.mark.refusal
 def test_unknown_propagation(cells, fail, level):
+    """P49."""
     config = b.spec()
     config["linux"]["rootfsPropagation"] = "sharded"
     cell = cells(config)
@@ -450,21 +454,13 @@ def overlay(work):
 
 @pytest.mark.peer
 def test_a_rootfs_on_overlay(cells, base, overlay, level):
-    """T08; at hardened the ladder's (c) or (d): it cannot be id-mapped."""
+    """T08; at hardened it cannot be id-mapped: test_overlay.py."""
     config = b.spec()
     config["process"]["args"] = ["/prisoner", *oracles.baseline_args(config)]
     bundle = overlay(cells.bundle(config, "skeleton"))
     result = cells(bundle=bundle).run()
     assert result.ok, result
     base(result.documents(), config)
-
-
-def test_an_unmappable_rootfs_is_recorded(cells, overlay, runtime):
-    """Decision 10, design 3 (d): mapped anyway, read-only, and said so."""
-    bundle = overlay(cells.bundle(b.spec("sleep"), "skeleton"))
-    state = cells.created(bundle=bundle, runtime=runtime.at("hardened")).state()
-    notes = str(state["hardening"])
-    assert "userns" in notes and ("rootfs" in notes or "overlay" in notes)
 
 
 @pytest.mark.peer

@@ -93,6 +93,18 @@ def test_the_pid_namespace_of_another_container(cells, level):
     assert report["pid"] > 1
 
 
+@pytest.mark.peer
+def test_proc_of_a_joined_pid_namespace(cells, level):
+    """It shows that namespace and never the host's, also where the user namespace is joined with it."""
+    infra = cells.started(b.spec("sleep"))
+    config = b.spec()
+    config["process"]["args"] = ["/bin/sh", "-c", "cat /proc/1/comm; cat /proc/self/comm; ls -d /proc/[0-9]* | wc -l"]
+    b.namespace(config, "pid", f"/proc/{infra.pid}/ns/pid")
+    result = cells(config, kind="busybox").run()
+    assert result.ok and result.out.split()[:2] == ["prisoner", "cat"], result
+    assert int(result.out.split()[2]) <= 4, result
+
+
 @pytest.mark.levels("hardened")
 @pytest.mark.parametrize("kinds", [["ipc"], ["uts"], ["network"], ["ipc", "uts", "network"], ["pid", "ipc", "uts", "network"]],
                          ids="+".join)

@@ -44,7 +44,7 @@ def _leaks():
 @pytest.mark.peer
 @pytest.mark.parametrize("verb", ["run", "create"])
 def test_t48_leaked_descriptors(cells, level, verb):
-    """R9, CVE-2024-21626: exactly 0, 1 and 2."""
+    """B7, R9, CVE-2024-21626: exactly 0, 1 and 2."""
     fds, kept = _leaks()
     cell = cells(b.spec("report"))
     result = cell.spawn(verb, pass_fds=fds).wait()
@@ -80,7 +80,7 @@ def _contiguous(files):
 @pytest.mark.peer
 @pytest.mark.levels("none")
 def test_t48_preserved_descriptors(cells, level):
-    """F19: these and no others."""
+    """F29, F19: these and no others."""
     read_end, write_end = os.pipe()
     config = b.spec("report")
     result = cells(config).run("--preserve-fds", "2", close_fds=False,
@@ -192,7 +192,7 @@ ALL = ["CAP_" + name for name in oracles.CAPABILITIES]
     {n: ["CAP_KILL", "CAP_CHOWN"] for n in ("bounding", "permitted", "inheritable")},
 ], ids=["none", "one", "partly", "empty", "ambient", "inheritable"])
 def test_t50_capability_sets(cells, base, level, uid, sets):
-    """B20: read back exactly; hardened clears all five (decision 52)."""
+    """P24, B20: read back exactly; hardened clears all five (decision 52)."""
     config = b.spec()
     config["process"]["user"] = {"uid": uid, "gid": uid}
     config["process"]["capabilities"] = sets
@@ -345,7 +345,7 @@ def _read_terminal(master, until_text, timeout=5):
 
 @pytest.mark.peer
 def test_console_socket(cells, work, level):
-    """K1-K5: connect, one message with the master, never waiting for an answer."""
+    """P13, P14, Z12, K1-K5: connect, one message with the master, never waiting for an answer."""
     config = b.spec("report", "+", "try", "open-rw=/dev/console", "open-rw=/dev/tty")
     config["process"]["terminal"] = True
     config["process"]["consoleSize"] = {"height": 33, "width": 77}
@@ -584,6 +584,7 @@ def test_t55_ordinary_programs_are_not_hindered(cells, level):
 
 
 def test_t55_nnp_is_never_lost(cells, rt, level):
+    """P25."""
     config = b.spec("report")
     config["process"]["noNewPrivileges"] = level == "none"
     assert cells.inside(config)[0]["status"]["NoNewPrivs"] == "1"
@@ -592,6 +593,7 @@ def test_t55_nnp_is_never_lost(cells, rt, level):
 @pytest.mark.peer
 @pytest.mark.levels("none")
 def test_t55_nnp_only_when_asked_for_at_none(cells, level):
+    """P25."""
     config = b.spec("report")
     config["process"]["noNewPrivileges"] = False
     assert cells.inside(config)[0]["status"]["NoNewPrivs"] == "0"
@@ -713,7 +715,7 @@ def test_t59_the_parents_death_signal_is_not_inherited(cells):
 @pytest.mark.peer
 @pytest.mark.parametrize("name", ["RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_NPROC", "RLIMIT_STACK", "RLIMIT_FSIZE"])
 def test_rlimits(cells, level, name):
-    """P28: getrlimit MUST match."""
+    """P27, P28: getrlimit MUST match."""
     config = b.spec("report")
     soft, hard = (1, 1) if name == "RLIMIT_CORE" else (1 << 20, 2 << 20) if name in ("RLIMIT_STACK", "RLIMIT_FSIZE") else (256, 512)
     config["process"]["rlimits"] = [{"type": name, "soft": soft, "hard": hard}]
@@ -806,6 +808,17 @@ def test_a_memory_policy_the_kernel_refuses(cells, fail):
     fail(cell.create(), "linux.memoryPolicy", cell=cell)
 
 
+def test_keep_original_groups(cells, level):
+    """A2: podman's --group-add keep-groups; above none an annotation does not let the caller's groups in."""
+    config = b.spec("report")
+    config["annotations"] = {"run.oci.keep_original_groups": "1"}
+    b.namespace(config, "user", present=False)
+    cell = cells(config)
+    assert cell.run(extra_groups=[4242]).ok
+    groups = cell.documents()[0]["status"]["Groups"].split()
+    assert ("4242" in groups) == (level == "none"), groups
+
+
 # The keyring
 
 
@@ -822,7 +835,7 @@ def test_the_session_keyring_is_new_and_anonymous(cells):
 @pytest.mark.peer
 @pytest.mark.levels("none")
 def test_no_new_keyring(cells, level):
-    """F18: keeps the caller's."""
+    """F28, F18: keeps the caller's."""
     read_end, write_end = os.pipe()
 
     def preexec():

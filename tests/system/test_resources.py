@@ -86,6 +86,7 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.levels("none", "hardened")
 def test_limits(cells, rt, level, name):
+    """P62-P64, P66, P67, P70-P73, P75-P77, P81, P83, Z23: each in the kernel's own file."""
     resources, v1, v2, peer = ROWS[name]
     place = v1 if V1 else v2
     if not peer and not rt.is_donjon:
@@ -106,7 +107,7 @@ def test_limits(cells, rt, level, name):
     {"memory": {"useHierarchy": True}}, {"network": {}}, {},
 ], ids=str)
 def test_zero_and_false_mean_unset(cells, level, resources):
-    """Decision 23: Docker sends them always."""
+    """P65, P67, P68, P74, P83, decision 23: Docker sends them always."""
     config = b.spec("exit", "0")
     b.resources(config, **resources)
     result = cells(config).run()

@@ -97,7 +97,7 @@ def test_t02_missing(cells, base_or_fail, level, name):
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "unlisted"])
 @pytest.mark.parametrize("target", ["canary", "dangling", "proc", "relative", "self"])
 def test_t03_dev_is_a_link(cells, base_or_fail, canary, level, target, listed):
-    """CVE-2026-41579, -47766: nothing created, and nothing deleted, where the link points."""
+    """B8, CVE-2026-41579, -47766: nothing created, and nothing deleted, where the link points."""
     config = b.spec()
     if not listed:
         b.unmount(config, "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue")
@@ -273,6 +273,7 @@ def _cwd(cells, cwd, prepare=lambda rootfs: None):
 @pytest.mark.peer
 @pytest.mark.parametrize("cwd", ["/home", "/missing/made", "/home/../tmp", "/tmp//", "/inlink"])
 def test_t09_usual_working_directories(cells, level, cwd):
+    """P15."""
     cell = _cwd(cells, cwd, lambda rootfs: os.symlink("/home", rootfs / "inlink"))
     cell.bundle.config["root"]["readonly"] = False
     cell.bundle.write()
@@ -286,6 +287,7 @@ def test_t09_usual_working_directories(cells, level, cwd):
 @pytest.mark.parametrize("cwd", ["/prisoner", "/loop", "/" + "x" * 5000, "relative", "", "/nul\0"],
                          ids=["file", "loop", "long", "relative", "empty", "nul"])
 def test_t09_impossible_working_directories(cells, fail, level, cwd):
+    """P15."""
     cell = _cwd(cells, cwd, lambda rootfs: os.symlink("loop", rootfs / "loop"))
     fail(cell.create(), ("process.cwd", "JSON", cwd[:20] or "cwd"), cell=cell)
 
@@ -293,7 +295,7 @@ def test_t09_impossible_working_directories(cells, fail, level, cwd):
 @pytest.mark.peer
 @pytest.mark.parametrize("fd", range(3, 25))
 def test_t09_cwd_through_a_descriptor(cells, level, fd):
-    """CVE-2024-21626: a descriptor of the runtime as the working directory."""
+    """P15, CVE-2024-21626: a descriptor of the runtime as the working directory."""
     cell = _cwd(cells, f"/proc/self/fd/{fd}")
     result = cell.run()
     if result.ok:
@@ -333,7 +335,7 @@ def test_t09_cwd_nobody_may_enter(cells, level):
 @pytest.mark.peer
 @pytest.mark.parametrize("target", ["/proc/self/exe", "/proc/self/fd/3", "/proc/1/exe", "/proc/self/../self/exe"])
 def test_t10_entry_point_is_the_runtime(cells, host, level, target):
-    """CVE-2019-5736: HOST covers the installed binary."""
+    """B9, CVE-2019-5736: HOST covers the installed binary."""
     config = b.spec()
     config["process"]["args"] = ["/entry", "report"]
     cell, rootfs = hostile(cells, config)
@@ -345,6 +347,7 @@ def test_t10_entry_point_is_the_runtime(cells, host, level, target):
 @pytest.mark.peer
 @pytest.mark.parametrize("target", ["/proc/self/exe", "/proc/self/fd/5"])
 def test_t10_interpreter_is_the_runtime(cells, host, level, target):
+    """B9."""
     config = b.spec()
     config["process"]["args"] = ["/entry"]
     cell, rootfs = hostile(cells, config)

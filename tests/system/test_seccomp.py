@@ -226,6 +226,7 @@ def _try(cells, config, *attempts, flags=()):
 ])
 @pytest.mark.peer
 def test_actions(cells, level, action, fields, answer):
+    """P86, P87, P93."""
     config = b.spec()
     b.seccomp(config, "SCMP_ACT_ALLOW", b.rule("sysfs", action=action, **fields))
     assert _try(cells, config, "sysfs")["sysfs"] == answer
@@ -240,7 +241,7 @@ def test_actions(cells, level, action, fields, answer):
     ("SCMP_CMP_MASKED_EQ", 1, 1, {1, 3}), ("SCMP_CMP_MASKED_EQ", 6, 2, {2, 3}),
 ])
 def test_operators(cells, level, op, value, value_two, refused):
-    """With sysfs(n), which does no harm whatever n is."""
+    """P94: with sysfs(n), which does no harm whatever n is."""
     config = b.spec()
     b.seccomp(config, "SCMP_ACT_ALLOW", b.rule("sysfs", action="SCMP_ACT_ERRNO", errnoRet=77, args=[
         {"index": 0, "value": value, "valueTwo": value_two, "op": op}]))
@@ -292,7 +293,7 @@ def test_64_bit_arguments(cells, level):
     (["SCMP_ARCH_X86"], True), (["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], True),
 ])
 def test_architectures(cells, level, architectures, int80):
-    """Native always; another ABI only when listed."""
+    """P88: native always; another ABI only when listed."""
     config = b.spec()
     b.seccomp(config, "SCMP_ACT_ERRNO", b.rule(*CALLS), architectures=architectures)
     tried = _try(cells, config, "int80=20", "call=39")
@@ -313,6 +314,7 @@ def test_unknown_numbers_are_enosys(cells, level):
 @pytest.mark.parametrize("flags", [[], ["SECCOMP_FILTER_FLAG_LOG"], ["SECCOMP_FILTER_FLAG_TSYNC"],
                                    ["SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"]])
 def test_flags(cells, level, flags):
+    """P89."""
     config = b.spec()
     b.seccomp(config, "SCMP_ACT_ALLOW", b.rule("sysfs", action="SCMP_ACT_ERRNO"), flags=flags)
     assert _try(cells, config, "sysfs")["sysfs"] == "EPERM"
@@ -392,6 +394,7 @@ def test_profile_files_that_are_none(cells, fail, work, kind):
 ], ids=["default-errno", "rule-errno", "default-notify", "metadata-alone", "notify-without-listener"])
 @pytest.mark.levels("none")
 def test_contradictions(cells, fail, level, change, name):
+    """P87, P91, P93."""
     config = b.spec()
     b.seccomp(config, "SCMP_ACT_ERRNO", b.rule(*CALLS))
     change(config["linux"]["seccomp"])

@@ -51,7 +51,7 @@ _SPEC = {
 }
 
 APPLETS = """cat chmod chown cp dd df echo env false find grep head hostname id ifconfig ip kill ln ls mkdir
-mknod mount mv nc ping ps pwd readlink rm rmdir sed sh sleep stat sync tail tar test touch tr true tty umount
+mknod mount mv nc ping ps pwd readlink rm rmdir sed seq sh sleep stat sync tail tar test touch tr true tty umount
 uname vi wc wget which whoami yes""".split()
 
 
@@ -153,7 +153,7 @@ class Bundle:
 
     def write(self, text=None):
         """Writes the document, or any bytes in its place."""
-        data = json.dumps(self.config, indent=1) if text is None else text
+        data = json.dumps(self.config) if text is None else text
         mode = "wb" if isinstance(data, bytes) else "w"
         with open(self.path / "config.json", mode) as file:
             file.write(data)

@@ -14,9 +14,9 @@ import tempfile
 import time
 
 from . import bundle as bundles
-from . import linux, oracles
+from . import linux, oracles, states
 from . import runtime as runtimes
-from .runtime import Cell, Process, fresh_id
+from .runtime import Cell, Process, fresh_id, until
 
 ERRORS = ("error=EPERM", "error=ENOMEM", "error=EMFILE", "error=EIO", "error=EINTR")
 SHORT = ("retval=0",)  # of write: nothing was written, and no errno says why
@@ -27,6 +27,8 @@ DEATHS = ("signal=SIGKILL",)
 _PATIENT = {"exit", "exit_group", "rt_sigreturn", "execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list",
             "rseq", "mprotect", "munmap", "futex", "close"}
 VERBS = ("create", "start", "run", "kill", "delete")
+OPERATIONS = ("pause", "resume", "update", "ps")  # on a container that runs
+JOINING = ("exec",)  # into one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,10 @@ class Outcomes(list):
 def _holds_less(report, cell):
     """A capability whose name could not be looked up is not granted (decision 32)."""
     wanted = oracles.expected_capabilities(cell.bundle.config["process"])
+    return _no_more_than(report, wanted)
+
+
+def _no_more_than(report, wanted):
     return all(int(report["status"][key], 16) & ~bits == 0 for key, bits in wanted.items())
 
 
@@ -109,13 +115,18 @@ class Campaign:
 
     def _prepare(self, cell, verb):
         """What must have happened before this command."""
-        if verb == "kill":
-            cell.bundle.config["process"]["args"] = ["/prisoner", "sleep"]
+        running = verb in ("kill", *OPERATIONS, *JOINING)
+        if running:
+            cell.bundle.config["process"]["args"] = ["/prisoner", "report", "+", "sleep"]
+            cell.bundle.config["linux"]["resources"]["pids"] = {"limit": 40}
             cell.bundle.write()
-        if verb in ("start", "kill", "delete"):
+        if verb in ("start", "delete") or running:
             assert cell.create().ok
-        if verb == "kill":
+        if running:
             assert cell.start().ok
+            until(cell.documents)
+        if verb == "resume":
+            assert cell.call("pause").ok
         if verb == "delete":
             assert cell.kill("KILL").ok
             cell.wait_stopped()
@@ -128,6 +139,12 @@ class Campaign:
             "start": ["start", cell.id],
             "kill": ["kill", cell.id, "KILL"],
             "delete": ["delete", cell.id],
+            "pause": ["pause", cell.id],
+            "resume": ["resume", cell.id],
+            "update": ["update", "--memory", "64m", "--memory-swap", "64m", "--cpu-quota", "50000", "--pids-limit", "50",
+                       cell.id],
+            "ps": ["ps", "--format", "json", cell.id],
+            "exec": ["exec", cell.id, "/prisoner", "report"],
         }[verb]
         argv = ["strace", "-f", "-qq", "-b", "execve", *options, *cell.runtime.argv(*arguments)]
         process = Process(argv)
@@ -146,6 +163,8 @@ class Campaign:
             except TimeoutError as error:
                 return Outcome(point, "violation", f"hangs ({error})", None)
             kind, why = self._judge(cell, point, result)
+            if point.verb in JOINING:
+                linux.reap_orphans()
             leftovers = cell.leftovers()
             if leftovers:
                 kind, why = "violation", f"{why}; left behind: {leftovers}"
@@ -155,8 +174,12 @@ class Campaign:
         """FAIL, or a container that is what it would have been without the fault."""
         if result.status == 127 and "error while loading shared libraries" in result.err:
             return "loader", ""
+        if point.verb in JOINING:
+            return self._judge_joining(cell, point, result)
         if not result.ok and "signal" in point.fault:
             return "killed", ""
+        if point.verb in OPERATIONS:
+            return self._judge_operation(cell, point.verb, result)
         if not result.ok:
             return self._judge_refusal(result)
         if point.verb == "create":
@@ -173,9 +196,47 @@ class Campaign:
                 return "violation", str(error)
         return ("unaffected", "") if cell.status() == wanted else ("violation", f"success, yet {cell.status()}")
 
+    def _judge_operation(self, cell, verb, result):
+        """Done, or as if it had not been tried."""
+        after = {"pause": ("running", "paused"), "resume": ("paused", "running")}.get(verb, ("running", "running"))
+        if cell.status() != after[result.ok]:
+            return "violation", f"status {result.status}, yet {cell.status()}"
+        pids = states.read(cell.pid, "pids", "pids.max", "pids.max")
+        quota = states.read(cell.pid, "cpu", "cpu.cfs_quota_us", "cpu.max").split()[0]
+        wanted = ("50", "50000") if verb == "update" and result.ok else ("40", "max" if quota == "max" else "-1")
+        if (pids, quota) != wanted:
+            return "violation", f"status {result.status}, yet {pids} pids, quota {quota}"
+        if verb == "ps" and result.ok and result.json() != [cell.pid]:
+            return "violation", f"not {cell.pid}: {result.out}"
+        return ("unaffected", "") if result.ok else self._judge_refusal(result)
+
+    def _judge_joining(self, cell, point, result):
+        """255 or a process like the container's own; and the container is again as it was."""
+        if cell.status() != "running":
+            return "violation", f"status {result.status}, yet the container is {cell.status()}"
+        try:
+            until(lambda: self._processes(cell) == [cell.pid], 5, lambda: f"processes: {self._processes(cell)}")
+        except AssertionError as error:
+            return "violation", str(error)
+        if result.status == 255 and point.call == "write" and not result.err:
+            return "refused", "the message was that write, too"
+        if not result.ok:
+            return ("killed", "") if "signal" in point.fault else self._judge_refusal(result, statuses=(255,))
+        own, new = cell.documents()[0], result.documents()[0]
+        problems = oracles.parity_problems(own, new)
+        held = {key: int(own["status"][key], 16) for key in oracles.SETS}
+        if problems and all(p.startswith("Cap") for p in problems) and _no_more_than(new, held):
+            return "stricter", problems[0]
+        return ("violation", "; ".join(problems[:4])) if problems else ("unaffected", "")
+
     @staticmethod
-    def _judge_refusal(result):
-        problems = oracles.refusal_problems(result, within=10.0)
+    def _processes(cell):
+        result = cell.runtime.call("ps", "--format", "json", cell.id)
+        return result.json() if result.ok else result.err
+
+    @staticmethod
+    def _judge_refusal(result, **expected):
+        problems = oracles.refusal_problems(result, within=10.0, **expected)
         return ("violation", "; ".join(problems)) if problems else ("refused", "")
 
     @staticmethod

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from harness import bundle as b
+from harness import linux
 from harness.log import Log
 
 pytestmark = pytest.mark.skipif(
@@ -77,3 +78,40 @@ def test_the_container_type_is_added(cells, level):
 def test_an_unconfined_type_is_refused(cells, fail, level):
     cell = cells(labelled("system_u:system_r:spc_t:s0", "/bin/true"), kind="busybox")
     fail(cell.create(), "lsm.confined", cell=cell)
+
+
+@pytest.mark.levels("hardened")
+def test_an_overlay_that_is_rebuilt_keeps_the_engines_label(cells, work, level):
+    """Engines label the mount, not the files; the label has a comma of its own."""
+    label = "system_u:object_r:host_file_t:s0:c5,c7"
+    bundle = cells.bundle(labelled(None, "/bin/cat", "/etc/passwd"), "busybox")
+    for name in ("upper", "work"):
+        (work / name).mkdir()
+    os.rename(bundle.rootfs, work / "lower")
+    bundle.rootfs.mkdir()
+    linux.mount("overlay", bundle.rootfs, "overlay", 0,
+                f'context="{label}",lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/work')
+    try:
+        cell = cells.created(bundle=bundle)
+        assert cell.state()["hardening"]["rootfsOwners"].startswith("c: ")
+        found = os.getxattr(f"/proc/{cell.pid}/root/etc/passwd", "security.selinux")
+        assert found.rstrip(b"\0").decode() == label
+        cells.clear()
+    finally:
+        linux.umount(bundle.rootfs)
+
+
+@pytest.mark.levels("none")
+@pytest.mark.parametrize("kind", [None, "context", "rootcontext"])
+def test_mounts_are_labelled(cells, level, kind):
+    """P52, A3: file systems made for the container, and not those of the kernel; in the way podman asks for."""
+    label = "system_u:object_r:host_file_t:s0:c5,c7"
+    config = b.spec("sleep")
+    config["linux"]["mountLabel"] = label
+    if kind:
+        config["annotations"] = {"run.oci.mount_context_type": kind}
+    pid = cells.created(config).pid
+    found = {place: os.getxattr(f"/proc/{pid}/root/{place}", "security.selinux").rstrip(b"\0").decode()
+             for place in ("dev", "dev/shm", "dev/null", "proc")}
+    assert found["dev"] == found["dev/shm"] == label and found["proc"] != label, found
+    assert (found["dev/null"] == label) == (kind != "rootcontext"), "of the root alone, or of all in it"

@@ -39,7 +39,7 @@ def managed(rt, level):
 
 
 def test_a_scope_of_its_own(cells, managed, level):
-    """F6, G2, R12, R13: named as other runtimes name it; later commands need no flag."""
+    """Z8, F6, G2, R12, R13: named as other runtimes name it; later commands need no flag."""
     config = b.spec("sleep", 60)
     config["linux"]["cgroupsPath"] = "machine-lab.slice:libpod:one"
     cell = cells.created(config, runtime=managed)
@@ -133,7 +133,7 @@ def test_an_annotation_that_cannot_be_read(cells, managed, fail, level):
 
 
 def test_a_create_that_fails_leaves_no_unit(cells, managed, fail, level):
-    """G4, Z24."""
+    """Z8, G4, Z24."""
     config = b.spec()
     config["process"]["args"] = ["/nowhere"]
     config["linux"]["cgroupsPath"] = "system.slice:lab:failed"

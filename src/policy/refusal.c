@@ -10,7 +10,7 @@
 
 enum {
 	REFUSAL_MAX = 2000, /* decision 40; conmon reads at most 8,191 bytes */
-	TAIL_MAX = 64,      /* "; and 1000000 more: see --dry-run" */
+	TAIL_MAX = 64,      /* "; and 1000000 more: see donjon run --dry-run" */
 	GROUP_MAX = 700,
 	VALUES_MAX = 200,
 };
@@ -76,7 +76,7 @@ static void describe_remedy(const struct policy_finding *first, size_t n, char o
 	if (join_overrides(first, n, override))
 		(void)snprintf(out, GROUP_MAX, "(override %s)", override);
 	else
-		(void)snprintf(out, GROUP_MAX, "(overrides: see --dry-run)");
+		(void)snprintf(out, GROUP_MAX, "(overrides: see donjon run --dry-run)");
 }
 
 /* One check's findings: "dev.nodes: 102, first /linux/devices/0 asks for /dev/fuse (override ...)".
@@ -122,7 +122,7 @@ int refusal_fail(const struct policy_result *result, struct donjon_error *err)
 	}
 	if (shown < n)
 		(void)snprintf(text + used, sizeof(text) - used,
-		               "; and %zu more: see --dry-run", n - shown);
+		               "; and %zu more: see donjon run --dry-run", n - shown);
 	break_phrases(text);
 	return dj_fail(err, DONJON_E_REFUSED, "%s", text);
 }

@@ -1457,7 +1457,7 @@ static void test_refusal_is_bounded(void **state)
 	apply(&run, text, &host, &request);
 	assert_misread_by_nobody(run.err.text);
 	assert_true(strlen(run.err.text) > 1000);
-	assert_non_null(strstr(run.err.text, "more: see --dry-run"));
+	assert_non_null(strstr(run.err.text, "more: see donjon run --dry-run"));
 	dj_arena_done(&run.arena);
 	dj_arena_done(&arena);
 }

@@ -38,7 +38,7 @@ static int copy_xattrs(int from, int to)
 
 		/* Labels and capabilities we may not set in this namespace stay behind. */
 		if (size >= 0 && fsetxattr(to, name, value, (size_t)size, 0) < 0 && errno != EPERM &&
-		    errno != EOPNOTSUPP)
+		    errno != EACCES && errno != EOPNOTSUPP)
 			return -1;
 	}
 	return 0;

@@ -105,9 +105,10 @@ def test_t23_a_storm_of_commands(cells, rt, level, host, capsys):
 
     def worker(number):
         dice = random.Random(seed + number)
+        own = [Cell(rt, cell.bundle, cell.id) for cell in several]
         complaints = []
         for _ in range(STORM // 4):
-            verb, cell = *dice.choices(list(COMMANDS), COMMANDS.values()), dice.choice(several)
+            verb, cell = *dice.choices(list(COMMANDS), COMMANDS.values()), dice.choice(own)
             result = _command(rt, cell, verb, dice)
             complaint = _complaint(verb, result)
             done[verb, result.status] += 1

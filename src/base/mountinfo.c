@@ -37,8 +37,8 @@ static int ask(uint64_t id, uint64_t what, struct dj_arena *arena, struct sys_st
 int mount_facts_ask(int fd, struct dj_arena *arena, struct mount_facts *out)
 {
 	const uint64_t what = SYS_STATMOUNT_MNT_ROOT | SYS_STATMOUNT_MNT_OPTS;
-	struct sys_statmount *answer;
-	uint64_t id, below;
+	struct sys_statmount *answer = NULL;
+	uint64_t id = 0, below;
 	int r = sys_mount_id_unique(fd, &id);
 
 	if (r == 0)

@@ -8,13 +8,12 @@
 
 static const struct scratch {
 	const char *path, *mode;
-	/* Only where the config left the rootfs writable and we did not.  What the image has there stays
-	 * visible: programs find the directories made for them (/run/postgresql). */
-	bool only_if_readonly;
+	bool only_if_readonly; /* only where the config left the rootfs writable and we did not */
+	bool copied;           /* with the image's content: directories made for programs, as /run/postgresql */
 } scratch[] = {
-	{ "/tmp", "mode=1777", false },
-	{ "/run", "mode=755", true },
-	{ "/var/tmp", "mode=1777", true },
+	{ "/tmp", "mode=1777", false, false },
+	{ "/run", "mode=755", true, true },
+	{ "/var/tmp", "mode=1777", true, false },
 };
 
 /* What it would be written through cannot be mapped, and what can be mapped cannot be written: it
@@ -79,7 +78,7 @@ static struct oci_mount make_tmpfs(struct harden *h, const struct scratch *s)
 	mount_add_option(h, &mount, "nodev");
 	if (!overridden(h, "exec"))
 		mount_add_option(h, &mount, "noexec");
-	if (s->only_if_readonly)
+	if (s->copied)
 		mount_add_option(h, &mount, "tmpcopyup");
 	mount_add_option(h, &mount, s->mode);
 	mount_add_option(h, &mount, "size=64m");

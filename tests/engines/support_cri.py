@@ -103,6 +103,7 @@ class Pod:
 
     def clear(self):
         for container in self._containers:
+            container.stop()
             self.client.RemoveContainer(container_id=container.id)
         self._containers.clear()
 

@@ -1,7 +1,7 @@
 """The services of the documents the project was created from, as images made from Debian's packages.
 
-`seeds 000`: one Flask application in four hardened images, with the README's own flags.  `seed 001`: the
-three services of the compose file.  podman and docker take the same flags.
+A README: one Flask application in four hardened images, with its own flags.  A course: a compose file
+of three services.  podman and docker take the same flags.
 """
 
 import dataclasses
@@ -121,7 +121,7 @@ class Maker:
         os.chown(target, owner, owner)
 
 
-# Seed 000: a Flask application in four images
+# The README: a Flask application in four images
 
 APP = """
 import os
@@ -223,7 +223,7 @@ def flask_image(name):
     return f"localhost/myapp:{name.split('-')[0]}"
 
 
-# Seed 001: the compose file
+# The course: a compose file
 
 NGINX = """
 worker_processes 1;

@@ -29,7 +29,7 @@ DEFAULT_SET = "0{8}a80425fb"
 BIND_ONLY = "0{13}400"
 HARDENED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=64m", "--cpus=0.5",
             "--pids-limit=50", "--tmpfs=/tmp:noexec,nosuid,nodev"]
-# docker-bench-security as the course of seed 001 starts it, with the host's paths that are there.
+# docker-bench-security as a course on hardening starts it, with the paths every host has.
 BENCH = ["--network=host", "--pid=host", "--userns=host", "--cap-add=audit_control", "-v/etc:/etc:ro", "-v/var/lib:/var/lib:ro",
          "-v{socket}:/var/run/docker.sock:ro"]
 LOOKS = {

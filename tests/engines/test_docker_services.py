@@ -1,5 +1,5 @@
-"""What today's users run, with their own flags, under dockerd: the images of seed 000 and the compose
-file of seed 001 answer, unchanged."""
+"""What today's users run, with their own flags, under dockerd: four hardened images of one application
+and the services of a compose file answer, unchanged."""
 
 import json
 

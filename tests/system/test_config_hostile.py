@@ -463,7 +463,7 @@ def test_invalid_documents(refuse, change, name):
     (lambda c: c["linux"].update(maskedPaths=["relative"]), "linux.maskedPaths"),
     (lambda c: c.update(annotations={"": "x"}), "annotations"),
     (lambda c: c["linux"].update(intelRdt={"closID": "x"}), "linux.intelRdt"),
-    (lambda c: c["linux"].update(memoryPolicy={"mode": "MPOL_BIND", "nodes": "0"}), "linux.memoryPolicy"),
+    (lambda c: c["linux"].update(memoryPolicy={"mode": "MPOL_BIND", "nodes": "0-"}), "linux.memoryPolicy.nodes"),
     (lambda c: c.update(hostname="x" * 65), "hostname"),
     (lambda c: c["process"].update(apparmorProfile="nonsense"), "process.apparmorProfile"),
     (lambda c: c["process"].update(selinuxLabel="nonsense"), "process.selinuxLabel"),

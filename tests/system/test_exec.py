@@ -1,6 +1,7 @@
 """exec: a further process is confined as the container's own (B39, exec parity), by every way of asking
 for it (contract F30-F44), and never says anything but the contract's words when it cannot be had."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -30,7 +31,8 @@ def _reaper(cells):
     pid namespace does not end before: conmon and the shim look, and so must we."""
     yield
     for pid in linux.descendants():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     try:
         while True:
             os.waitpid(-1, 0)

@@ -184,7 +184,7 @@ def test_run_returns_128_and_the_signal_that_kill_sent(cells):
     ["list", "--format", "yaml"], ["start", "a", "b"], ["--nonsense", "list"],
 ], ids=" ".join)
 def test_usage_errors(rt, arguments, fail):
-    """C2, C7, O8: an unknown command or flag (R4) is an error of one line, and never 126 or 127."""
+    """R4, C2, C7, O8: an unknown command or flag is an error of one line, and never 126 or 127."""
     fail(rt.call(*arguments))
 
 

@@ -3,11 +3,13 @@
 
 import json
 import os
+import pathlib
 import pty
 import select
 import shutil
 import stat
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -32,16 +34,14 @@ EVERY = DIRECT + MAPPED
 
 @pytest.fixture(scope="module", autouse=True)
 def known_users(session_dir):
-    directory = session_dir / "accounts"
-    directory.mkdir()
-    with users.accounts(directory):
+    with users.accounts(pathlib.Path(tempfile.mkdtemp(prefix="accounts-", dir=session_dir))):
         yield
 
 
 @pytest.fixture(scope="module")
 def callers(session_dir, known_users):
-    homes = session_dir / "homes"
-    homes.mkdir(mode=0o711)
+    homes = pathlib.Path(tempfile.mkdtemp(prefix="homes-", dir=session_dir))
+    homes.chmod(0o711)
     direct = {name: users.Caller(uid, users.new_home(homes, uid)) for name, uid in UIDS.items()}
     mapped = {f"mapped-{name}": users.MappedRoot(caller) for name, caller in direct.items()}
     yield {**direct, **{name: root.caller for name, root in mapped.items()}}

@@ -97,13 +97,30 @@ int proc_open_identified(pid_t pid, uint64_t start_time)
 	return dj_take_fd(&fd);
 }
 
+/* In a hardened unit or a container a mount covers /proc/sys (ProtectKernelTunables=), and none is
+ * crossed: over a procfs of our own there is none. */
+static int open_uncovered(const char *path)
+{
+	struct donjon_error ignored = { 0 };
+	dj_auto_close int proc = procfs_open(&ignored);
+
+	return proc < 0 ? -EXDEV : procfs_openat(proc, O_RDONLY, "%s", path);
+}
+
 int proc_boot_id(int proc_fd, char buf[static 37], struct donjon_error *err)
 {
+	static const char path[] = "sys/kernel/random/boot_id";
+	dj_auto_close int fd = procfs_openat(proc_fd, O_RDONLY, "%s", path);
 	char text[64];
-	ssize_t n = procfs_read(proc_fd, "sys/kernel/random/boot_id", text, sizeof(text), err);
+	ssize_t n;
 
+	if (fd == -EXDEV)
+		fd = open_uncovered(path);
+	if (fd < 0)
+		return dj_fail_os(err, -fd, "open /proc/%s", path);
+	n = file_read_kernel(fd, text, sizeof(text));
 	if (n < 0)
-		return -1;
+		return dj_fail_os(err, (int)-n, "read /proc/%s", path);
 	if (n < BOOT_ID_LEN)
 		return dj_fail(err, DONJON_E_VERIFY, "boot id of the kernel is too short");
 	memcpy(buf, text, BOOT_ID_LEN);

@@ -249,7 +249,15 @@ int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err)
 }
 
 /* Decision 18: what cannot be id-mapped is mounted as it is only where that shows or grants nothing
- * that matters; otherwise it is refused, never silently left unmapped. */
+ * that matters; otherwise it is refused, never silently left unmapped.  A file that everybody may read is
+ * that, too: podman's hosts and resolv.conf are on /run, a tmpfs, and before Linux 6.3 that is one. */
+static bool may_stay_unmapped(const struct plan_mount *mount, const struct stat *st)
+{
+	if ((mount->attr_set | mount->rec_set) & SYS_MOUNT_ATTR_RDONLY || st->st_mode & S_IWOTH)
+		return true;
+	return S_ISREG(st->st_mode) && st->st_mode & S_IROTH;
+}
+
 static int accept_unmapped(struct outside *o, const struct plan_mount *mount, int tree, int why,
 			   struct donjon_error *err)
 {
@@ -258,8 +266,7 @@ static int accept_unmapped(struct outside *o, const struct plan_mount *mount, in
 
 	if (fstat(tree, &st) < 0)
 		return dj_fail_os(err, errno, "stat %s", source);
-	if (mount->idmap_required ||
-	    !((mount->attr_set | mount->rec_set) & SYS_MOUNT_ATTR_RDONLY || st.st_mode & S_IWOTH))
+	if (mount->idmap_required || !may_stay_unmapped(mount, &st))
 		return dj_fail(err, DONJON_E_UNSUPPORTED,
 			       "%s: the filesystem of %s cannot be id-mapped (errno %d): mount it "
 			       "read-only, or use the override userns.private=host",

@@ -30,6 +30,7 @@ LEVELS = ("none", "hardened")
 TAG = f"de{os.getpid()}"  # in the name of everything a session makes
 
 CLAIMED = set()  # rows that have a test
+ENDED = {}  # of this session: whether the tests of a row passed, by level
 
 
 def is_donjon():
@@ -48,7 +49,7 @@ class Outcome:
     """What the table says of a row at a level."""
 
     def __init__(self, engine, name, level):
-        self.row, self.level = name, level
+        self.engine, self.row, self.level = engine, name, level
         self.checks = table.outcome(engine, name, level)
 
     @property

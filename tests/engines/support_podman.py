@@ -67,8 +67,9 @@ def rows(*names):
                 continue
             CLAIMED.add((engine, name))
             for level in LEVELS if is_donjon() else LEVELS[:1]:
-                user = "rootless" if USERS[engine] else "rootful"
-                cases.append(pytest.param(PodmanOutcome(engine, name, level), id=f"{name}-{user}-{level}"))
+                outcome = PodmanOutcome(engine, name, level)
+                cases.append(pytest.param(outcome, id=f"{name}-{'rootless' if outcome.rootless else 'rootful'}-{level}",
+                                          marks=[pytest.mark.refusal] if outcome.is_refused else []))
     assert cases, f"not in table.py: {names}"
     return pytest.mark.parametrize("outcome", cases)
 
@@ -78,6 +79,10 @@ class PodmanOutcome(Outcome):
         super().__init__(engine, name, level)
         self.rootless = USERS[engine]
         self._meant = table.TABLE[engine][name]
+
+    @property
+    def is_refused(self):
+        return self.level == "hardened" and isinstance(self._meant, tuple) and self._meant != ()
 
     def judge(self, done, status=126):
         """True if the row must run: the rest is the test's.  Otherwise that it did not is judged here;
@@ -109,7 +114,7 @@ class PodmanOutcome(Outcome):
 
 
 @pytest.fixture(scope="session")
-def machine(session_dir, images):
+def machine(surroundings, session_dir, images):
     """With podman set up, the image loaded, and one container run by each user."""
     machine = Machine(session_dir / "machine")
     try:

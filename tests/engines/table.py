@@ -222,6 +222,19 @@ ROOTLESS = {
     "pod-pause": declined("rootless"),
     "stats": declined("rootless"),
 }
+# As root, where the kernel has AppArmor or SELinux: in the lab.
+PODMAN.update({
+    "apparmor-default": RUNS,
+    "apparmor": RUNS,
+    "apparmor-denies": RUNS,
+    "apparmor-missing": RUNS,  # podman says no by itself, at every level
+    "apparmor-unconfined": refused("lsm.confined=unconfined"),
+    "apparmor-exec": RUNS,
+    "label": RUNS,
+    "label-level": RUNS,
+    "label-disable": RUNS,
+    "label-exec": RUNS,
+})
 # On cgroup v1 rootless podman has no cgroups; it cannot join what belongs to root.
 del ROOTLESS["update"], ROOTLESS["net-path"], ROOTLESS["volume-idmap"]
 
@@ -417,7 +430,7 @@ DOCKER = {
     "logs": RUNS,
     "top": RUNS,
     "stats": RUNS,
-    "events": RUNS,
+    "out-of-memory": RUNS,
     "pause": RUNS,
     "update": RUNS,
     "kill": RUNS,

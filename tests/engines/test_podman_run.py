@@ -84,7 +84,7 @@ LOOKS = {
     "seccomp-unconfined": Look("--security-opt=seccomp=unconfined", status("Seccomp"), UNFILTERED, hardened=FILTERED),
     "mask": Look("--security-opt=mask=/etc/passwd", "wc -c </etc/passwd", "0"),
     "unmask": Look("--security-opt=unmask=/proc/acpi", "test -d /proc/acpi && ls /proc/acpi | wc -l", r"\d*"),
-    "unmask-all": Look("--security-opt=unmask=ALL", "wc -c </proc/timer_list; true", r"[1-9]\d*", hardened="0", rootless=""),
+    "unmask-all": Look("--security-opt=unmask=ALL", "wc -c </proc/timer_list; true", r"[1-9]\d*", hardened="0", rootless="0?"),
     "proc-opts": Look("--security-opt=proc-opts=hidepid=2", options_of("/proc"), ".*hidepid=(2|invisible).*"),
 
     # The root filesystem and what is mounted in it

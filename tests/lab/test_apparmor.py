@@ -120,3 +120,51 @@ def test_the_default_profile_denies(cells, level):
     result = cells(config, kind="busybox").run()
     assert result.out == f"{DEFAULT} (enforce)\n", result
     assert result.err.count("ermission denied") == 2, result
+
+
+# exec: the container's own label (B39), or another that was given and is allowed (F39)
+
+
+def own_label(cell, *flags):
+    return cell.exec("/bin/cat", "/proc/self/attr/current", flags=flags)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_exec_has_the_containers_label(cells, level, no_new_privileges):
+    config = labelled(LAB, "/bin/sleep", "1000")
+    config["process"]["noNewPrivileges"] = no_new_privileges
+    cell = cells(config, kind="busybox")
+    (cell.bundle.rootfs / "secret").write_text("treasure\n")
+    assert cell.create().ok and cell.start().ok
+    result = own_label(cell)
+    assert (result.status, result.out, result.err) == (0, f"{LAB} (enforce)\n", ""), result
+    result = cell.exec("/bin/cat", "/secret")
+    assert result.status == 1 and "Permission denied" in result.err, result
+
+
+@pytest.mark.levels("hardened")
+def test_exec_has_the_label_that_was_added(cells, level):
+    cell = cells.started(labelled(None, "/bin/sleep", "1000"), "busybox")
+    assert own_label(cell).out == f"{DEFAULT} (enforce)\n"
+    assert own_label(cell, "--apparmor", DEFAULT).out == f"{DEFAULT} (enforce)\n"
+    result = own_label(cell, "--apparmor", LAB)
+    assert result.status == 255 and "exec.parity" in result.err, result
+    result = own_label(cell, "--apparmor", "unconfined")
+    assert result.status == 255 and "lsm.confined" in result.err, result
+
+
+@pytest.mark.levels("none")
+@pytest.mark.parametrize("wanted", [LAB, "unconfined"])
+def test_exec_with_a_label_of_its_own(cells, level, wanted):
+    cell = cells.started(labelled(DEFAULT, "/bin/sleep", "1000"), "busybox")
+    result = own_label(cell, "--apparmor", wanted)
+    assert result.ok and result.out.split()[0] == wanted, result
+
+
+def test_exec_with_a_label_that_is_none(cells, level):
+    cell = cells.started(labelled(LAB, "/bin/sleep", "1000"), "busybox")
+    for name in ("no-such-profile", "unconfined\nroot"):
+        result = own_label(cell, "--apparmor", name)
+        assert result.status == 255 and result.out == "" and result.err.count("\n") == 1, result
+    assert cell.status() == "running"

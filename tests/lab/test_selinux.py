@@ -115,3 +115,49 @@ def test_mounts_are_labelled(cells, level, kind):
              for place in ("dev", "dev/shm", "dev/null", "proc")}
     assert found["dev"] == found["dev/shm"] == label and found["proc"] != label, found
     assert (found["dev/null"] == label) == (kind != "rootcontext"), "of the root alone, or of all in it"
+
+
+# exec: the container's own label (B39), or another that was given and is allowed (F38)
+
+
+def own_label(cell, *flags):
+    log = Log()
+    result = cell.exec("/bin/cat", "/proc/self/attr/current", flags=flags, **log.streams)
+    result.out = log.text().rstrip("\0\n")
+    log.close()
+    return result
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_exec_has_the_containers_label(cells, level, no_new_privileges):
+    config = labelled(CONTAINER, "/bin/sleep", "1000")
+    config["process"]["noNewPrivileges"] = no_new_privileges
+    result = own_label(cells.started(config, "busybox"))
+    assert result.ok and result.out == CONTAINER, result
+
+
+@pytest.mark.levels("hardened")
+def test_exec_has_the_label_that_was_added(cells, level):
+    cell = cells.started(labelled(None, "/bin/sleep", "1000"), "busybox")
+    with open(f"/proc/{cell.pid}/attr/current") as label:
+        own = label.read().rstrip("\0\n")
+    assert ":donjon_container_t:" in own and own_label(cell).out == own
+    result = own_label(cell, "--process-label", CONTAINER)
+    assert (result.status == 255 and "exec.parity" in result.out) or CONTAINER == own, result
+    result = own_label(cell, "--process-label", "system_u:system_r:spc_t:s0")
+    assert result.status == 255 and "lsm.confined" in result.out, result
+
+
+@pytest.mark.levels("none")
+def test_exec_with_a_label_of_its_own(cells, level):
+    other = CONTAINER.replace("c0", "c5")
+    cell = cells.started(labelled(CONTAINER, "/bin/sleep", "1000"), "busybox")
+    result = own_label(cell, "--process-label", other)
+    assert result.ok and result.out == other, result
+
+
+def test_exec_with_a_label_the_policy_does_not_know(cells, level):
+    cell = cells.started(labelled(CONTAINER, "/bin/sleep", "1000"), "busybox")
+    result = own_label(cell, "--process-label", "system_u:system_r:no_such_t:s0")
+    assert result.status == 255 and cell.status() == "running", result

@@ -774,6 +774,126 @@ static void test_delegate(void **state)
 	assert_int_equal(other.st_uid, 0);
 }
 
+/* ---- joining ---- */
+
+static int open_to_join(struct fixture *f, const char *choice, struct cgroup *out,
+			const char *below[static HIERARCHY_MAX])
+{
+	const struct cgroup_choice asked = { .v = &choice, .n = choice != NULL, .member = getpid() };
+
+	return cgroup_open_to_join(&f->host, f->path + 1, &asked, &f->arena, out, below, &f->err);
+}
+
+/* "/path/sub" is there in every hierarchy. */
+static void make_with_sub(struct fixture *f)
+{
+	struct cgroup sub = CGROUP_EMPTY;
+	char path[160];
+
+	(void)snprintf(path, sizeof(path), "%s/sub", f->path + 1);
+	ASSERT_OK(f, cgroup_create(&f->host, f->path + 1, &f->cg, &f->err));
+	ASSERT_OK(f, cgroup_create(&f->host, path, &sub, &f->err));
+	cgroup_close(&sub);
+}
+
+static void test_join_own(void **state)
+{
+	struct fixture *f = *state;
+	const char *below[HIERARCHY_MAX] = { 0 };
+	struct cgroup to = CGROUP_EMPTY;
+
+	NEED_CGROUPS(f);
+	make_with_sub(f);
+	ASSERT_OK(f, open_to_join(f, NULL, &to, below));
+	for (size_t i = 0; i < HIERARCHY_MAX; i++)
+		assert_null(below[i]);
+	for (size_t i = 0; i < f->host.n_v1; i++)
+		assert_true(to.v1_tasks[i] >= 0);
+	cgroup_close(&to);
+}
+
+static void test_join_below(void **state)
+{
+	static const char *const good[] = { "sub", "/sub", "./sub/", "//sub" };
+	struct fixture *f = *state;
+
+	NEED_CGROUPS(f);
+	make_with_sub(f);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		const char *below[HIERARCHY_MAX] = { 0 };
+		struct cgroup to = CGROUP_EMPTY;
+
+		ASSERT_OK(f, open_to_join(f, good[i], &to, below));
+		for (size_t k = 0; k < count_hierarchies(f); k++)
+			assert_string_equal(below[k], "sub");
+		cgroup_close(&to);
+	}
+}
+
+/* Nothing that leads elsewhere is repaired; nothing stays open. */
+static void test_join_refused(void **state)
+{
+	static const struct {
+		const char *choice;
+		enum donjon_code code;
+	} rows[] = {
+		{ "..", DONJON_E_USAGE },	  { "sub/../..", DONJON_E_USAGE },
+		{ "sub/../sub", DONJON_E_USAGE }, { "/../sub", DONJON_E_USAGE },
+		{ "nope:sub", DONJON_E_USAGE },	  { "missing", DONJON_E_NOT_FOUND },
+		{ "sub/tasks", DONJON_E_SYSTEM },
+	};
+	struct fixture *f = *state;
+
+	NEED_CGROUPS(f);
+	make_with_sub(f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *below[HIERARCHY_MAX] = { 0 };
+		struct cgroup to = CGROUP_EMPTY;
+
+		f->err = (struct donjon_error){ 0 };
+		print_message("%s\n", rows[i].choice);
+		assert_int_equal(open_to_join(f, rows[i].choice, &to, below), -1);
+		if (rows[i].code != DONJON_E_SYSTEM)
+			assert_int_equal(f->err.code, rows[i].code);
+		assert_non_null(strstr(f->err.text, "cgroup"));
+		assert_int_equal(to.v2, -1);
+		assert_int_equal(to.n_v1, 0);
+	}
+}
+
+/* CVE-2025-47291: one hierarchy less is a limit less. */
+static void test_join_incomplete(void **state)
+{
+	struct fixture *f = *state;
+	struct hierarchy h[HIERARCHY_MAX];
+	size_t n = hierarchies_of(&f->host, h);
+	const char *below[HIERARCHY_MAX] = { 0 };
+	struct cgroup to = CGROUP_EMPTY;
+	char full[512];
+
+	NEED_CGROUPS(f);
+	ASSERT_OK(f, cgroup_create(&f->host, f->path + 1, &f->cg, &f->err));
+	cgroup_close(&f->cg);
+	(void)snprintf(full, sizeof(full), "%s%s", h[n - 1].mount_point, f->path);
+	assert_int_equal(rmdir(full), 0);
+	assert_int_equal(open_to_join(f, NULL, &to, below), -1);
+	assert_non_null(strstr(f->err.text, "is gone"));
+}
+
+/* A container without a cgroup of its own is joined where we are, and has nothing below. */
+static void test_join_none(void **state)
+{
+	struct fixture *f = *state;
+	const char *below[HIERARCHY_MAX] = { 0 }, *choice = "sub";
+	struct cgroup to = CGROUP_EMPTY;
+
+	ASSERT_OK(f, cgroup_open_to_join(&f->host, "", &(struct cgroup_choice){ 0 }, &f->arena, &to, below,
+					 &f->err));
+	assert_int_equal(cgroup_open_to_join(&f->host, "", &(struct cgroup_choice){ .v = &choice, .n = 1 },
+					     &f->arena, &to, below, &f->err),
+			 -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)

@@ -81,16 +81,16 @@ def test_text_of_a_hostile_path(docker, outcome, work):
 
 @row("docker", "terminal")
 def test_a_terminal(docker, outcome):
-    with docker.terminal("run", "--rm", "-it", "--runtime", docker.level, "--network=none", IMAGE, "/bin/sh") as terminal:
-        terminal.resize(33, 99)
-        terminal.type("tty; test -c /dev/console && echo console\n")
-        terminal.wait_for("\nconsole\r")
+    script = ("tty; test -c /dev/console && echo console; until stty size | grep -q '40 111'; do sleep 0.05; done;"
+              "echo resized; read line; echo got $line; exit 5")
+    with docker.terminal("run", "--rm", "-it", "--runtime", docker.level, "--network=none", IMAGE, *shell(script)) as terminal:
+        terminal.wait_for("console\r")
         terminal.resize(40, 111)
         terminal.signal(signal.SIGWINCH)
-        terminal.type("until stty size | grep -q '40 111'; do sleep 0.05; done; echo resized; exit 5\n")
-        terminal.wait_for("\nresized\r")
+        terminal.wait_for("resized\r")
+        terminal.type("a line\n")
         status = terminal.wait()
-    assert "/dev/pts/0" in terminal.text and status == 5, terminal.text
+    assert "/dev/pts/0" in terminal.text and "got a line\r" in terminal.text and status == 5, terminal.text
 
 
 @row("docker", "exec-terminal")

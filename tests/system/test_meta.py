@@ -27,6 +27,11 @@ def test_refusals_fail_without_a_runtime(tmp_path):
     processes = [subprocess.Popen(
         [HERE / "run-against", runtime, "-q", "-m", "refusal", "--tb=no", f"--junitxml={report}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env) for runtime, report in runs]
-    for process in processes:
-        process.wait(timeout=300)
+    try:
+        for process in processes:
+            process.wait(timeout=900)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
     assert {runtime: _passed(report) for runtime, report in runs} == {runtime: [] for runtime in RUNTIMES}

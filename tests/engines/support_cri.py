@@ -104,6 +104,7 @@ class Pod:
     def clear(self):
         for container in self._containers:
             container.stop()
+            until(lambda: container.status().state != RUNNING)  # containerd may hear of the end after us
             self.client.RemoveContainer(container_id=container.id)
         self._containers.clear()
 

@@ -5,6 +5,7 @@ import itertools
 import os
 import pathlib
 import re
+import resource
 import shlex
 import signal
 
@@ -22,7 +23,7 @@ from support_machine import Machine, mounts
 # right to raise limits.
 CONF = """
 [containers]
-default_ulimits = ["nofile=16384:16384", "nproc=16384:16384"]
+default_ulimits = ["nofile={nofile}:{nofile}", "nproc={nproc}:{nproc}"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
@@ -34,6 +35,8 @@ runtime_supports_nocgroup = ["donjon", "donjon-none"]
 donjon = ["{hardened}"]
 donjon-none = ["{none}"]
 """
+LIMITS = {name: min(16384, hard) if (hard := resource.getrlimit(kind)[1]) >= 0 else 16384
+          for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))}
 # Rootless podman would copy whole images without a word of this.
 STORAGE_CONF = """
 [storage]
@@ -118,7 +121,7 @@ def machine(surroundings, session_dir, images):
     """With podman set up, the image loaded, and one container run by each user."""
     machine = Machine(session_dir / "machine")
     try:
-        machine.path("/etc/containers/containers.conf").write_text(CONF.format(**_wrappers(machine.dir)))
+        machine.path("/etc/containers/containers.conf").write_text(CONF.format(**_wrappers(machine.dir), **LIMITS))
         (machine.dir / "storage.conf").write_text(STORAGE_CONF)
         done = call(*machine.argv("install", "-D", machine.dir / "storage.conf", machine.home / ".config/containers/storage.conf",
                                   rootless=True))

@@ -128,13 +128,20 @@ def pid_of(ctr, name):
     return next(int(line.split()[1]) for line in ctr("task", "list").out.splitlines() if line.split()[0] == name)
 
 
+def start_obedient(ctr):
+    """Running, with its trap set: its child comes after that."""
+    name = ctr.start([], IMAGE, *OBEDIENT)
+    until(lambda: linux.descendants(pid_of(ctr, name)))
+    return name
+
+
 def wait_for(ctr, name, status):
     until(lambda: ctr.tasks().get(name) == status, 5.0, lambda: f"{name} is {ctr.tasks()}")
 
 
 @row("ctr", "task-ps")
 def test_ps(ctr, outcome):
-    name = ctr.start([], IMAGE, *OBEDIENT)
+    name = start_obedient(ctr)
     expected = {pid_of(ctr, name)} | linux.descendants(pid_of(ctr, name))
     done = ctr("task", "ps", name)
     assert done.ok, done
@@ -181,7 +188,7 @@ def test_kill_of_a_paused_task(ctr, outcome):
 
 @row("ctr", "kill")
 def test_kill(ctr, outcome):
-    name = ctr.start([], IMAGE, *OBEDIENT)
+    name = start_obedient(ctr)
     done = ctr("task", "kill", name)
     assert done.ok, done
     wait_for(ctr, name, "STOPPED")

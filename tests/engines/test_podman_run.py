@@ -6,7 +6,7 @@ import re
 import pytest
 
 from support import missing
-from support_podman import rows
+from support_podman import LIMITS, rows
 
 pytestmark = missing("podman", "conmon", "slirp4netns")
 
@@ -49,7 +49,8 @@ ALL = "000001[ef]{10}"  # likewise
 FILTERED, UNFILTERED = "2", "0"
 REFUSED = "(.*Read-only file system\n?)"
 IDS = "awk '{ print $1, $2, $3 }' /proc/self/uid_map"
-LIMITS = "--ulimit=nproc=16384:16384 --ulimit=nofile=16384:16384"  # podman asks for more than this host may grant, if not told
+# Told one limit, podman asks for more of the others than a host may grant.
+NPROC, NOFILE = (f"--ulimit={name}={LIMITS[name]}:{LIMITS[name]}" for name in ("nproc", "nofile"))
 IGNORED = "Resource limits are not supported and ignored"  # says rootless podman on cgroup v1
 MEMORY = cgroup("memory/memory.limit_in_bytes", "memory.max")
 PIDS = cgroup("pids/pids.max", "pids.max")
@@ -133,8 +134,8 @@ LOOKS = {
     "no-limits": Look("", f"{MEMORY}; {PIDS}; true", r"(9223372036854771712|max)\n2048",
                       hardened=r"[1-9]\d{6,11}\n2048", rootless=r"(9223372036854771712|max)?"),
     "oom-score-adj": Look("--oom-score-adj=500", "cat /proc/self/oom_score_adj", "500"),
-    "ulimit": Look("--ulimit=nproc=16384:16384 --ulimit=nofile=1000:2000", "ulimit -Sn; ulimit -Hn", "1000\n2000"),
-    "ulimit-core": Look(f"{LIMITS} --ulimit=core=0:0", "ulimit -Hc", "0"),
+    "ulimit": Look(f"{NPROC} --ulimit=nofile=1000:2000", "ulimit -Sn; ulimit -Hn", "1000\n2000"),
+    "ulimit-core": Look(f"{NPROC} {NOFILE} --ulimit=core=0:0", "ulimit -Hc", "0"),
     "sysctl": Look("--net=none --sysctl=net.ipv4.ip_local_port_range='40000 50000'",
                    "cat /proc/sys/net/ipv4/ip_local_port_range", r"40000\s+50000"),
     "sysctl-unsafe": Look("--sysctl=kernel.msgmax=9000", "cat /proc/sys/kernel/msgmax", "9000"),

@@ -217,14 +217,16 @@ def test_kill_all(ctr, outcome):
 
 
 @row("ctr", "kill-all-after-init")
-def test_those_that_outlive_their_init(ctr, outcome):
+def test_those_that_outlive_their_init(ctr, outcome, work):
     """S3: in a pid namespace that is shared the kernel ends nobody; the shim does, by `kill --all` of a
     container whose init has gone."""
     other = ctr.start([], IMAGE, *SLEEP)
-    name = ctr.start(["--with-ns", f"pid:/proc/{pid_of(ctr, other)}/ns/pid"], IMAGE, "/bin/sh", "-c", "sleep 1001 & sleep 0.3")
-    until(lambda: linux.descendants(pid_of(ctr, name)), 5.0)
-    orphans = {pid for pid in linux.descendants(pid_of(ctr, name)) if "1001" in linux.describe(pid)}
-    assert len(orphans) == 1
+    name = ctr.start(["--with-ns", f"pid:/proc/{pid_of(ctr, other)}/ns/pid", *bind(work, "/data", "ro")], IMAGE, "/bin/sh", "-c",
+                     "sleep 1001 & until [ -e /data/end ]; do sleep 0.1; done")
+    init = pid_of(ctr, name)
+    until(lambda: [pid for pid in linux.descendants(init) if "sleep 1001" in linux.describe(pid)], 5.0)
+    orphans = {pid for pid in linux.descendants(init) if "sleep 1001" in linux.describe(pid)}
+    (work / "end").touch()
     wait_for(ctr, name, "STOPPED")
     until(lambda: all(map(gone, orphans)), 5.0, lambda: f"{orphans} live on")
     assert ctr.tasks()[other] == "RUNNING"
@@ -331,7 +333,8 @@ def test_exec_as_a_user(ctr, outcome):
 @row("ctr", "exec-confined")
 def test_exec_is_confined_as_the_container_is(ctr, outcome):
     """The same sets, filter, no_new_privs, maps and namespaces as pid 1 has."""
-    look = "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/%s/status; cat /proc/%s/uid_map /proc/%s/cgroup; ls -l /proc/%s/ns | grep -o '[a-z_]*:.*'"
+    look = ("grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/%s/status; cat /proc/%s/uid_map /proc/%s/cgroup;"
+            "for n in user pid net mnt ipc uts cgroup; do readlink /proc/%s/ns/$n; done")
     name = ctr.start(["--seccomp"], IMAGE, *SLEEP)
     of_init = ctr(*exec_argv(name, (look % (("1",) * 4))))
     own = ctr(*exec_argv(name, (look % (("self",) * 4))))

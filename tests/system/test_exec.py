@@ -212,6 +212,15 @@ def test_parity(cells, level, change):
     assert_same_cgroups(cell)
 
 
+def test_memory_policy(cells, level):
+    """P54: memory is where the container's is."""
+    config = b.spec()
+    config["linux"]["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0"}
+    result = running(cells, config).exec("/prisoner", "read", "/proc/self/numa_maps")
+    assert result.ok and result.out, result
+    assert all(line.split(" ", 1)[1].startswith("bind:0") for line in result.out.splitlines()), result
+
+
 def assert_same_cgroups(cell):
     """As the host sees it: every hierarchy, hybrid ones included."""
     waiting = cell.spawn_exec("/prisoner", "sleep")

@@ -134,7 +134,7 @@ static int check_namespace(struct outside *o, const struct ns_dirs *dirs, enum o
 {
 	static const char *const names[OCI_NS_COUNT] = { "user", "pid", "net",	  "mnt",
 							 "ipc",	 "uts", "cgroup", "time" };
-	uint64_t theirs, ours, joined;
+	uint64_t theirs = 0, ours = 0, joined = 0;
 	bool same;
 	int r = procfs_ns_number(dirs->theirs, names[ns], &theirs);
 

@@ -69,6 +69,7 @@ def test_missing_program(podman):
 
 @rows("not-executable")
 def test_program_that_is_none(podman):
+    """E6: 126."""
     done = podman("run", "--rm", IMAGE, "/etc/passwd")
     assert done.status == 126 and "/etc/passwd" in done.err, str(done)
 

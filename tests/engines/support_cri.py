@@ -1,6 +1,7 @@
 """A client of the Container Runtime Interface, as the kubelet drives it: calls over the socket, and
 exec and port-forward over the websockets of the streaming server."""
 
+import contextlib
 import base64
 import importlib
 import itertools
@@ -133,6 +134,8 @@ class Container:
     def wait(self, timeout=10.0):
         """Its exit status."""
         until(lambda: self.status().state == EXITED, timeout, lambda: f"still there: {self.log()}")
+        with contextlib.suppress(AssertionError):  # containerd copies the last lines after it tells of the end
+            until(lambda: self.log() or self.log("stderr"), 1.0)
         return self.status().exit_code
 
     def log(self, stream="stdout"):

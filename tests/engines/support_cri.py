@@ -1,8 +1,8 @@
 """A client of the Container Runtime Interface, as the kubelet drives it: calls over the socket, and
 exec and port-forward over the websockets of the streaming server."""
 
-import contextlib
 import base64
+import contextlib
 import importlib
 import itertools
 import json

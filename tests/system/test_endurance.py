@@ -54,14 +54,15 @@ def no_descriptors_left():
 # T23: many callers, few ids
 
 STATUSES = ("creating", "created", "running", "paused", "stopped")
-VERBS = ("create", "create", "start", "start", "state", "state", "exec", "kill", "delete", "force")
+VERBS = ("create", "create", "start", "start", "state", "state", "exec", "exec", "pause", "resume", "resume", "kill",
+         "delete", "force")
 
 
 def _arguments(verb, id, bundle):
     return {
         "create": ("create", "--bundle", bundle, id), "start": ("start", id), "state": ("state", id),
         "exec": ("exec", id, "/prisoner", "exit", "7"), "kill": ("kill", id, "KILL"),
-        "delete": ("delete", id), "force": ("delete", "--force", id),
+        "pause": ("pause", id), "resume": ("resume", id), "delete": ("delete", id), "force": ("delete", "--force", id),
     }[verb]
 
 

@@ -1,17 +1,9 @@
-"""T22, T23: many callers, one id."""
-
-import collections
-import concurrent.futures
-import os
-import random
+"""T22: many callers, one id."""
 
 import pytest
 
 from harness import bundle as b
-from harness import linux, oracles
 from harness.runtime import Cell, until
-
-STORM = int(os.environ.get("DONJON_STORM", "400"))
 
 
 @pytest.mark.peer
@@ -69,58 +61,3 @@ def test_id_ranges_are_private(cells, rt, level):
         assert (inside, size) == (0, 65536) and outside % 65536 == 0 and 0x70000000 <= outside < 0x7FFF0000
         ranges.append(outside)
     assert len(set(ranges)) == len(ranges)
-
-
-# T23: every command at any time
-
-
-STATUSES = {"creating", "created", "running", "paused", "stopped"}
-COMMANDS = {"create": 4, "start": 4, "exec": 6, "state": 2, "pause": 1, "resume": 2, "kill": 1, "delete": 2}  # how often
-
-
-def _command(rt, cell, verb, dice):
-    if verb == "create":
-        return cell.create()
-    if verb == "exec":
-        return cell.exec("/prisoner", "exit", "3")
-    arguments = {"kill": [cell.id, "KILL"], "delete": dice.choice([[cell.id], ["--force", cell.id]])}
-    return rt.call(verb, *arguments.get(verb, [cell.id]))
-
-
-def _complaint(verb, result):
-    """Why this is neither done nor cleanly refused."""
-    if verb == "state" and result.ok:
-        return "" if result.json()["status"] in STATUSES else "no status"
-    if result.status in ({3, 137} if verb == "exec" else {0}) and result.err == "":
-        return ""  # 137: the container's end kills what is in it
-    statuses = (255,) if verb == "exec" else (1,)
-    return "; ".join(oracles.refusal_problems(result, within=15.0, statuses=statuses))
-
-
-def test_t23_a_storm_of_commands(cells, rt, level, host, capsys):
-    """Valid or refused, never half; no deadlock; nothing stays."""
-    several = [cells(b.spec("sleep")) for _ in range(3)]
-    seed = int(os.environ.get("DONJON_STORM_SEED", random.randrange(1 << 32)))
-    done = collections.Counter()
-
-    def worker(number):
-        dice = random.Random(seed + number)
-        own = [Cell(rt, cell.bundle, cell.id) for cell in several]
-        complaints = []
-        for _ in range(STORM // 4):
-            verb, cell = *dice.choices(list(COMMANDS), COMMANDS.values()), dice.choice(own)
-            result = _command(rt, cell, verb, dice)
-            complaint = _complaint(verb, result)
-            done[verb, result.status] += 1
-            if complaint:
-                complaints.append(f"{verb}: {complaint}: {result}")
-        return complaints
-
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        complaints = sum(pool.map(worker, range(4)), [])
-    with capsys.disabled():
-        print(f"\nstorm at {level}: seed {seed}: " + ", ".join(f"{v} {s}: {n}" for (v, s), n in sorted(done.items())))
-    assert not complaints, f"seed {seed}: " + "\n".join(complaints[:10])
-    for cell in several:
-        assert cell.delete("--force").ok
-    until(lambda: not linux.living(), 5, lambda: str(linux.living()))

@@ -99,9 +99,9 @@ def test_t58_a_stalker(cells, level, terminal):
 def test_t58_the_stalker_works(cells, level):
     """What it does succeeds against a process of the container itself: the test above is no empty one."""
     cell = armed(cells, "stalk", "payload", word="stalking")
-    assert cell.exec("/prisoner", "sleep", flags=("-d",)).ok
+    assert cell.exec("/bin/sh", "-c", "cd /bin; exec sleep 60 7</prisoner", flags=("-d",)).ok
     found = value_of(lambda: {d["reached"] for d in cell.documents()} or None)
-    until(lambda: {"mem", "fd", "exe", "cwd", "root", "pidfd_getfd", "ptrace"} <=
+    until(lambda: {"mem", "fd", "exe", "cwd", "environ", "maps", "pidfd_getfd", "ptrace"} <=
           {d.get("reached") for d in cell.documents()}, 5, lambda: str(found))
 
 

@@ -88,7 +88,8 @@ def test_installed_used_and_removed(machine):
     """On a machine that has never seen it: works, as root and as a user, and leaves nothing behind."""
     listing = "find / -xdev -path /packages -prune -o -path /proc -prune -o -path /var -prune -o -path /old -prune -o -print | sort"
     machine("apt-get -q update >/dev/null; apt-get -q install -y --no-install-recommends "
-            "$(dpkg-deb -f /packages/donjon_*.deb Depends | sed 's/([^)]*)//g; s/,/ /g') >/dev/null 2>&1")
+            "$(for p in donjon libdonjon0; do dpkg-deb -f /packages/${p}_*.deb Depends; done | "
+            "sed 's/([^)]*)//g; s/,/ /g') >/dev/null 2>&1")
     before = machine(listing)
     machine("apt-get -q install -y --no-install-recommends /packages/donjon_*.deb /packages/libdonjon0_*.deb "
             "/packages/libdonjon-dev_*.deb")

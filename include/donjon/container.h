@@ -27,6 +27,10 @@ struct donjon_runtime_options {
 	const char *policy_file;    /* NULL: /etc/donjon/policy.json if it is there */
 	const char *const *overrides; /* "ID=VALUE:REASON" */
 	size_t n_overrides;
+	/* Of a service manager, as $NOTIFY_SOCKET names it, or NULL.  Containers are created with a socket
+	 * at which their program may report that it is ready.  start and run tell the manager; start, and
+	 * a run that detaches, return only then. */
+	const char *notify_socket;
 };
 
 /* options NULL: the defaults. */

@@ -178,7 +178,7 @@ int fd_connect_unix(int dir_fd, const char *path, int type)
 	return dj_take_fd(&fd);
 }
 
-int fd_listen_unix(int dir_fd, const char *path, int type, mode_t mode)
+int fd_bind_unix(int dir_fd, const char *path, int type, mode_t mode)
 {
 	struct sockaddr_un addr = { 0 };
 	dj_auto_close int anchor = -1, fd = -1;
@@ -189,7 +189,16 @@ int fd_listen_unix(int dir_fd, const char *path, int type, mode_t mode)
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	/* The mode goes onto the socket before it has a name: never looser, not even briefly. */
 	if (fd < 0 || fchmod(fd, mode) < 0 ||
-	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, BACKLOG) < 0)
+	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return -errno;
 	return dj_take_fd(&fd);
+}
+
+int fd_listen_unix(int dir_fd, const char *path, int type, mode_t mode)
+{
+	dj_auto_close int fd = fd_bind_unix(dir_fd, path, type, mode);
+
+	if (fd < 0)
+		return fd;
+	return listen(fd, BACKLOG) < 0 ? -errno : dj_take_fd(&fd);
 }

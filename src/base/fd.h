@@ -25,8 +25,10 @@ int fd_close_from(int first);
 int fd_move_up(int *fd, int at_least);
 
 /* Connects to a Unix socket path of any length (through /proc/self/fd where it does not fit
- * sun_path, contract K3), or binds and listens there.  Descriptor or -errno. */
+ * sun_path, contract K3), or binds there (mode under the caller's umask), or binds and listens.
+ * Descriptor or -errno. */
 int fd_connect_unix(int dir_fd, const char *path, int type);
+int fd_bind_unix(int dir_fd, const char *path, int type, mode_t mode);
 int fd_listen_unix(int dir_fd, const char *path, int type, mode_t mode);
 
 #endif

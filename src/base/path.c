@@ -453,6 +453,25 @@ int path_open_parent(int root_fd, const char *path, bool make, const char **out_
 	return fd;
 }
 
+int path_make_mount_point_unfollowed(int root_fd, const char *path, bool want_dir,
+                                     struct donjon_error *err)
+{
+	const int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+	const char *name;
+	dj_auto_close int parent = path_open_parent(root_fd, path, true, &name, err);
+	int fd;
+
+	if (parent < 0)
+		return -1;
+	fd = openat(parent, name, flags);
+	if (fd < 0 && errno == ENOENT &&
+	    (want_dir ? mkdirat(parent, name, PARENT_MODE)
+	              : mknodat(parent, name, S_IFREG | 0644, 0)) == 0)
+		fd = openat(parent, name, flags);
+	return fd < 0 ? dj_fail_os(err, errno, "make mount point %s without following it", path)
+	              : fd;
+}
+
 int path_clean(const char *path, char *buf, size_t size)
 {
 	size_t used = 0;

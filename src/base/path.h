@@ -32,6 +32,10 @@ int path_make_dir(int root_fd, const char *path, mode_t mode, struct donjon_erro
  * Never opens an unknown inode with a data mode (B04).  Returns an O_PATH descriptor or -1. */
 int path_make_mount_point(int root_fd, const char *path, bool want_dir, struct donjon_error *err);
 
+/* The same for the name itself: a link that has it is returned, not followed. */
+int path_make_mount_point_unfollowed(int root_fd, const char *path, bool want_dir,
+				     struct donjon_error *err);
+
 /* Opens the parent directory of `path` inside the root (O_PATH), creating it when `make` is set,
  * and sets *out_name to the last component (points into `path`).  -1 if it has none. */
 int path_open_parent(int root_fd, const char *path, bool make, const char **out_name,

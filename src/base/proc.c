@@ -78,6 +78,16 @@ bool proc_runs_since(int proc_fd, pid_t pid, uint64_t start_time)
 	return state && *state != 'Z' && *state != 'X' && start_time_of(state) == start_time;
 }
 
+bool proc_is_stopped(pid_t pid)
+{
+	struct donjon_error unknown = { 0 };
+	dj_auto_close int proc = procfs_open_host(&unknown);
+	char stat[1024];
+	const char *state = proc < 0 ? NULL : read_from_state(proc, pid, stat, sizeof(stat));
+
+	return state && *state == 'T';
+}
+
 static bool has_ended(int pidfd)
 {
 	struct pollfd event = { .fd = pidfd, .events = POLLIN };

@@ -16,6 +16,8 @@ uint64_t proc_start_time(pid_t pid);
 uint64_t proc_start_time_in(int proc_fd, pid_t pid);
 /* Surely that process, and surely not ended; "no" needs a pidfd and a closer look. */
 bool proc_runs_since(int proc_fd, pid_t pid, uint64_t start_time);
+/* By a signal, at this moment; where there is no /proc to ask, no. */
+bool proc_is_stopped(pid_t pid);
 
 /* A pidfd of the process that had this start time, or -ESRCH if it is gone or is another one. */
 int proc_open_identified(pid_t pid, uint64_t start_time);

@@ -49,6 +49,7 @@ int cgroup_apply(const struct dj_plan *plan, const struct host_facts *host, cons
 /* What is in force, as the files say; -1: no limit, or nobody here can have one. */
 struct cgroup_limits {
 	int64_t cpu_quota;
+	uint64_t cpu_period; /* 0 where it has a file of its own */
 	int64_t memory, memory_and_swap;
 	uint64_t memory_used, memory_and_swap_used;
 };

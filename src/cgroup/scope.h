@@ -3,6 +3,7 @@
 #define CGROUP_SCOPE_H
 
 #include "base/error.h"
+#include "base/host.h"
 #include "plan/plan.h"
 
 #include <stdbool.h>
@@ -15,6 +16,12 @@ void scope_release(pid_t *keeper);
 
 /* Tells systemd the plan's limits, so that it does not write its own ideas over them. */
 int scope_update(const struct dj_plan *plan, struct donjon_error *err);
+
+/* Whether the kernel keeps a user from moving processes there: from a login session, which has no cgroup
+ * of the user's in common with the user's manager. */
+bool scope_is_apart(const struct host_facts *host, const char *cgroup_path);
+/* The user's manager may have the system's do it.  below: as in struct cgroup_choice, or NULL. */
+int scope_attach(const char *cgroup_path, const char *below, pid_t pid, struct donjon_error *err);
 
 /* Ends the unit of a cgroup path, if systemd still has it. */
 int scope_stop(const char *cgroup_path, bool user, struct donjon_error *err);

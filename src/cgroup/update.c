@@ -35,22 +35,27 @@ static uint64_t used_in(int dir_fd, const char *file)
 	return cgroup_read_number(dir_fd, file, &bytes) ? bytes : 0;
 }
 
-static int64_t quota_in(struct cgroup_place cpu)
+static void read_bandwidth(struct cgroup_place cpu, struct cgroup_limits *now)
 {
-	char text[64];
+	char text[64], *period;
 
+	now->cpu_quota = -1;
 	if (cpu.dir < 0 || cgroup_read(cpu.dir, cpu.is_v2 ? "cpu.max" : "cpu.cfs_quota_us", text,
 	                               sizeof(text)) <= 0)
-		return -1;
-	return strncmp(text, "max", 3) == 0 ? -1 : strtoll(text, NULL, 10);
+		return;
+	if (strncmp(text, "max", 3) != 0)
+		now->cpu_quota = strtoll(text, NULL, 10);
+	period = strchr(text, ' ');
+	now->cpu_period = period ? strtoull(period, NULL, 10) : 0;
 }
 
 struct cgroup_limits cgroup_limits_now(const struct host_facts *host, const struct cgroup *cg)
 {
 	struct cgroup_place memory = cgroup_place_of(host, cg, "memory");
-	struct cgroup_limits now = { .cpu_quota = quota_in(cgroup_place_of(host, cg, "cpu")) };
+	struct cgroup_limits now = { 0 };
 	int64_t swap;
 
+	read_bandwidth(cgroup_place_of(host, cg, "cpu"), &now);
 	if (!memory.is_v2) {
 		now.memory = bytes_in(memory.dir, "memory.limit_in_bytes");
 		now.memory_and_swap = bytes_in(memory.dir, "memory.memsw.limit_in_bytes");

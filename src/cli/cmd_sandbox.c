@@ -34,6 +34,28 @@ static int dry_run(struct donjon_runtime *runtime, const struct cli_options *o,
 	return refused ? CLI_REFUSED : 0;
 }
 
+/* Who wrote no configuration is not told of one. */
+static void name_options(struct donjon_error *err)
+{
+	static const struct {
+		const char *pointer, *option; /* never the longer one */
+	} names[] = {
+		{ "linux.resources.memory.limit", "--memory" },
+		{ "linux.resources.pids.limit", "--pids" },
+		{ "root.path", "--root" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t pointer = strlen(names[i].pointer), option = strlen(names[i].option);
+		char *at = strstr(err->text, names[i].pointer);
+
+		if (!at)
+			continue;
+		memcpy(at, names[i].option, option);
+		memmove(at + option, at + pointer, strlen(at + pointer) + 1);
+	}
+}
+
 static int run(struct donjon_runtime *runtime, const struct donjon_sandbox_options *options,
                struct donjon_error *err)
 {
@@ -63,6 +85,8 @@ int cmd_sandbox(const struct cli_options *o, int argc, char **argv, struct donjo
 	(void)argc;
 	if (runtime)
 		r = o->dry_run ? dry_run(runtime, o, &options, err) : run(runtime, &options, err);
+	if (r < 0)
+		name_options(err);
 	donjon_runtime_free(runtime);
 	return r;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *cgroup_manager(const struct cli_options *o)
@@ -21,6 +22,7 @@ struct donjon_runtime *cli_runtime(const struct cli_options *o, struct donjon_er
 		.policy_file = o->policy_file,
 		.overrides = o->overrides.v,
 		.n_overrides = o->overrides.n,
+		.notify_socket = getenv("NOTIFY_SOCKET"),
 	};
 	struct donjon_runtime *runtime = NULL;
 

@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "base/procfs.h"
 #include "base/utc.h"
+#include "cgroup/scope.h"
 #include "engine/deliver.h"
 #include "engine/destroy.h"
 #include "engine/hooks.h"
@@ -268,12 +269,13 @@ static void note_unlimited(struct creation *c)
 }
 
 /* A user without a delegated cgroup runs without, unless the configuration asks for limits
- * (decision 16). */
+ * (decision 16).  Who names systemd wants a scope, and nothing else. */
 static int go_without_cgroup(struct creation *c, struct donjon_error *err)
 {
 	struct draft *draft = c->draft;
 
-	if (!host_is_rootless(&draft->host) || err->code != DONJON_E_SYSTEM)
+	if (!host_is_rootless(&draft->host) || draft->plan->cgroup_unit ||
+	    err->code != DONJON_E_SYSTEM)
 		return -1;
 	if (draft->plan->cgroup_required)
 		return dj_note(err, "%s", cgroup_purpose(draft->plan));
@@ -310,6 +312,19 @@ static int run_early_hooks(void *data, pid_t pid, struct donjon_error *err)
 	return hooks_run(c->draft->plan, OCI_HOOK_CREATE_RUNTIME, &c->record, STORE_CREATING, err);
 }
 
+static int place(void *data, pid_t pid, struct donjon_error *err)
+{
+	return scope_attach(((struct creation *)data)->record.cgroup_path, NULL, pid, err);
+}
+
+static bool must_be_placed(const struct creation *c)
+{
+	const struct draft *draft = c->draft;
+
+	return draft->plan->cgroup && draft->plan->cgroup_unit && draft->plan->cgroup_user_manager &&
+	       scope_is_apart(&draft->host, c->record.cgroup_path);
+}
+
 static void note_weaker(void *data, const char *check, const char *text)
 {
 	draft_note(((struct creation *)data)->draft, check, text);
@@ -320,6 +335,7 @@ static int launch(struct creation *c, int gate, struct donjon_error *err)
 	const struct launch_request request = {
 		.plan = c->draft->plan,
 		.cgroup_v2 = c->cgroup.v2,
+		.place = must_be_placed(c) ? place : NULL,
 		.cgroup_tasks = c->cgroup.v1_tasks,
 		.n_cgroup_tasks = c->cgroup.n_v1,
 		.gate = gate,
@@ -342,6 +358,8 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 
 	if (lsm_prepare(c->draft, err) < 0 || fill_record(c, err) < 0 || save_first(c, err) < 0 ||
 	    make_cgroup(c, err) < 0 || save_hardening(c, err) < 0)
+		return -1;
+	if (c->draft->notify && store_notify_make(c->dir, err) < 0)
 		return -1;
 	if (gate) {
 		gate_fd = store_gate_listen(c->dir, err);

@@ -1,5 +1,6 @@
 #include "engine/destroy.h"
 
+#include "base/cleanup.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/scope.h"
@@ -39,14 +40,38 @@ static bool is_scope(const struct remains *r)
 	return is_manager(r, "systemd") || is_manager(r, STORE_SYSTEMD_USER);
 }
 
-/* Its unit first, or systemd would go on with it. */
-static int remove_cgroup(const struct remains *r, struct donjon_error *err)
+/* Recorded before it was made: without a process of ours in it, what lives there is not ours to end. */
+static bool is_anothers(const struct remains *r)
+{
+	struct donjon_error ignored = { 0 };
+	struct cgroup cgroup = CGROUP_EMPTY;
+	dj_auto_free pid_t *pids = NULL;
+	size_t n = 0;
+
+	if (r->record->pid != 0 || (r->cgroup && r->cgroup->keeper > 0))
+		return false;
+	if (cgroup_open(r->host, r->record->cgroup_path, &cgroup, &ignored) == 0)
+		(void)cgroup_pids(&cgroup, &pids, &n, &ignored);
+	cgroup_close(&cgroup);
+	return n > 0;
+}
+
+/* Its unit first, or systemd would go on with it; but that kills who is in it. */
+static int remove_scope(const struct remains *r, struct donjon_error *err)
 {
 	const char *path = r->record->cgroup_path;
+	bool user = is_manager(r, STORE_SYSTEMD_USER), later = is_anothers(r);
 
-	if (is_scope(r) && scope_stop(path, is_manager(r, STORE_SYSTEMD_USER), err) < 0)
+	if (!later && scope_stop(path, user, err) < 0)
 		return -1;
-	return cgroup_remove(r->host, path, err);
+	if (cgroup_remove(r->host, path, err) < 0)
+		return -1;
+	return later ? scope_stop(path, user, err) : 0;
+}
+
+static int remove_cgroup(const struct remains *r, struct donjon_error *err)
+{
+	return is_scope(r) ? remove_scope(r, err) : cgroup_remove(r->host, r->record->cgroup_path, err);
 }
 
 /* Whoever shared its pid namespace, or had it joined, may have left processes in the cgroup. */
@@ -58,8 +83,6 @@ static int destroy_cgroup(const struct remains *r, struct donjon_error *err)
 
 	if (!r->host || path[0] == '\0')
 		return 0;
-	/* Recorded before it was made: without a process of ours in it, what lives there is not
-	 * ours to kill. */
 	if (r->record->pid == 0)
 		return remove_cgroup(r, err);
 	/* Mostly nobody is left, and the kernel says so by letting it go. */

@@ -15,10 +15,11 @@ struct draft {
 	struct dj_arena arena; /* owns every string below */
 	const char *id;
 	char *bundle, *rootfs; /* absolute */
-	char *config;          /* the bytes of config.json, malloc'ed; NULL: there is no bundle */
+	char *config;          /* the bytes of config.json, malloc'ed; a sandbox's own, or NULL */
 	size_t config_size;
 	char *seccomp; /* the same of --seccomp's file */
 	size_t seccomp_size;
+	char *notify; /* the directory of the notification socket (engine/notify.h), or NULL */
 	bool die_with_parent; /* a sandbox is gone with the process that runs it */
 	struct oci_spec spec;
 	struct host_facts host;

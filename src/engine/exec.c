@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cgroup/scope.h"
 #include "engine/deliver.h"
 #include "engine/host.h"
 #include "engine/inspect.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 enum { STOP_WAIT_MS = 200 };
 
@@ -98,15 +100,33 @@ static int decide(struct joining *j, const struct donjon_exec_options *o, struct
 	return plan_build(&input, &draft->arena, &draft->plan, &draft->policy, err);
 }
 
+static int place(void *data, pid_t pid, struct donjon_error *err)
+{
+	const struct joining *j = data;
+
+	return scope_attach(j->container.record.cgroup_path, j->facts.cgroup_below[j->draft.host.n_v1], pid,
+	                    err);
+}
+
+static bool must_be_placed(const struct joining *j)
+{
+	const struct store_record *record = &j->container.record;
+
+	return strcmp(record->cgroup_manager, STORE_SYSTEMD_USER) == 0 &&
+	       scope_is_apart(&j->draft.host, record->cgroup_path);
+}
+
 static int launch(struct joining *j, struct donjon_error *err)
 {
 	const struct launch_request request = {
 		.plan = j->draft.plan,
 		.cgroup_v2 = j->cgroup.v2,
+		.place = must_be_placed(j) ? place : NULL,
 		.cgroup_tasks = j->cgroup.v1_tasks,
 		.n_cgroup_tasks = j->cgroup.n_v1,
 		.container_pidfd = j->init,
 		.gate = -1,
+		.data = j,
 	};
 
 	return launch_create(&request, &j->launch, err);

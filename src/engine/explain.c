@@ -5,6 +5,7 @@
 #include "plan/build.h"
 #include "wrap/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static char *to_text(struct draft *draft, struct donjon_error *err)
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out) {
-		(void)dj_fail(err, DONJON_E_SYSTEM, "explain: out of memory");
+		(void)dj_fail_os(err, errno, "write the report of --dry-run");
 		return NULL;
 	}
 	fprintf(out, "container\n  %s, root filesystem %s\n", draft->id, draft->rootfs);
@@ -97,7 +98,7 @@ static char *to_text(struct draft *draft, struct donjon_error *err)
 	}
 	if (fclose(out) != 0) {
 		free(text);
-		(void)dj_fail(err, DONJON_E_SYSTEM, "explain: out of memory");
+		(void)dj_fail_os(err, errno, "write the report of --dry-run");
 		return NULL;
 	}
 	return text;

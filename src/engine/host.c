@@ -32,7 +32,7 @@ bool host_is_initial_userns(void)
 {
 	struct stat st;
 
-	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == INITIAL_USERNS_INODE;
+	return stat("/proc/thread-self/ns/user", &st) == 0 && st.st_ino == INITIAL_USERNS_INODE;
 }
 
 /* Does 0 of this namespace stand for an unprivileged id outside (decision 17)? */

@@ -1,6 +1,7 @@
 #include "engine/inspect.h"
 
 #include "base/cleanup.h"
+#include "oci/mount_options.h"
 #include "wrap/lsm.h"
 
 #include <dirent.h>
@@ -45,6 +46,8 @@ static char kind_of(mode_t mode)
 		return 'd';
 	case S_IFREG:
 		return 'f';
+	case S_IFLNK:
+		return 'l';
 	case S_IFSOCK:
 		return 's';
 	case S_IFCHR:
@@ -58,9 +61,22 @@ static char kind_of(mode_t mode)
 	}
 }
 
-static void look_at(struct draft *draft, const char *source, struct policy_bind_source *out)
+static bool has_option(const struct oci_mount *mount, uint32_t flags)
 {
-	dj_auto_close int fd = open(source, O_PATH | O_CLOEXEC);
+	for (size_t i = 0; i < mount->options.n; i++) {
+		const struct oci_mount_option *option = oci_mount_option_find(mount->options.v[i]);
+
+		if (option && option->flags & flags)
+			return true;
+	}
+	return false;
+}
+
+static void look_at(struct draft *draft, const struct oci_mount *mount, const char *source,
+                    struct policy_bind_source *out)
+{
+	bool follow = !has_option(mount, OCI_MOUNT_SRC_NOFOLLOW | OCI_MOUNT_COPY_SYMLINK);
+	dj_auto_close int fd = open(source, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
 	char link[64], real[PATH_MAX];
 	struct stat st;
 	ssize_t len;
@@ -78,13 +94,7 @@ static void look_at(struct draft *draft, const char *source, struct policy_bind_
 
 static bool is_bind(const struct oci_mount *mount)
 {
-	if (mount->type && strcmp(mount->type, "bind") == 0)
-		return true;
-	for (size_t i = 0; i < mount->options.n; i++)
-		if (strcmp(mount->options.v[i], "bind") == 0 ||
-		    strcmp(mount->options.v[i], "rbind") == 0)
-			return true;
-	return false;
+	return (mount->type && strcmp(mount->type, "bind") == 0) || has_option(mount, OCI_MOUNT_BIND);
 }
 
 static void look_at_sources(struct draft *draft)
@@ -105,7 +115,7 @@ static void look_at_sources(struct draft *draft)
 			continue;
 		source = draft_absolute(draft, draft->bundle, mount->source, &too_long);
 		if (source)
-			look_at(draft, source, &r->sources.v[i]);
+			look_at(draft, mount, source, &r->sources.v[i]);
 		dj_error_clear(&too_long);
 	}
 }

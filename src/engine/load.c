@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "engine/host.h"
 #include "engine/inspect.h"
+#include "engine/notify.h"
 #include "engine/userns.h"
 #include "oci/decode.h"
 #include "oci/validate.h"
@@ -168,23 +169,40 @@ static void drop_own_namespaces(struct oci_spec *spec)
 	}
 }
 
+static void add_environment(struct draft *draft, char *variable)
+{
+	struct oci_strings *env = &draft->spec.process.env;
+	char **grown = dj_arena_array(&draft->arena, env->n + 1, sizeof(*grown));
+
+	if (env->n > 0)
+		memcpy(grown, env->v, env->n * sizeof(*grown));
+	grown[env->n++] = variable;
+	env->v = grown;
+}
+
 /* What the program must know of its sockets (V4); it is process 1 of its namespace. */
 static void tell_listen_fds(struct draft *draft, const struct donjon_create_options *options)
 {
-	struct oci_strings *env = &draft->spec.process.env;
-	char **grown;
-
 	if (options->listen_fds == 0)
 		return;
-	grown = dj_arena_array(&draft->arena, env->n + 4, sizeof(*grown));
-	if (env->n > 0)
-		memcpy(grown, env->v, env->n * sizeof(*grown));
-	env->v = grown;
-	env->v[env->n++] = dj_arena_printf(&draft->arena, "LISTEN_FDS=%u", options->listen_fds);
-	env->v[env->n++] = dj_arena_strdup(&draft->arena, "LISTEN_PID=1");
+	add_environment(draft, dj_arena_printf(&draft->arena, "LISTEN_FDS=%u", options->listen_fds));
+	add_environment(draft, dj_arena_strdup(&draft->arena, "LISTEN_PID=1"));
 	if (options->listen_names)
-		env->v[env->n++] =
-		        dj_arena_printf(&draft->arena, "LISTEN_FDNAMES=%s", options->listen_names);
+		add_environment(draft, dj_arena_printf(&draft->arena, "LISTEN_FDNAMES=%s",
+		                                       options->listen_names));
+}
+
+/* The last one of a name counts, so the bundle's is replaced. */
+static int tell_notify(struct draft *draft, const struct donjon_runtime *runtime,
+                       struct donjon_error *err)
+{
+	char *variable;
+
+	if (notify_plan(draft, runtime, &variable, err) < 0)
+		return -1;
+	if (variable)
+		add_environment(draft, variable);
+	return 0;
 }
 
 /* Bytes to a spec that makes sense. */
@@ -217,7 +235,7 @@ int draft_load(struct draft *draft, const struct donjon_runtime *runtime,
 	draft->rootfs = draft_absolute(draft, draft->bundle, draft->spec.root.path, err);
 	if (!draft->rootfs || draft_check_rootfs(draft, err) < 0)
 		return -1;
-	if (host_probe(&draft->host, err) < 0)
+	if (host_probe(&draft->host, err) < 0 || tell_notify(draft, runtime, err) < 0)
 		return -1;
 	if (inspect_policy_request(draft, runtime, options, err) < 0)
 		return -1;

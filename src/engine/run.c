@@ -6,6 +6,7 @@
 #include "engine/deliver.h"
 #include "engine/hooks.h"
 #include "engine/listener.h"
+#include "engine/notify.h"
 #include "supervise/console.h"
 #include "supervise/supervise.h"
 
@@ -16,7 +17,7 @@
 enum { LOCK_WAIT_MS = 10 * 1000 };
 
 static int start(struct creation *c, const struct donjon_create_options *o,
-                 struct donjon_error *err)
+                 struct readiness *readiness, struct donjon_error *err)
 {
 	struct listener listener = {
 		.record = &c->record,
@@ -27,6 +28,9 @@ static int start(struct creation *c, const struct donjon_create_options *o,
 	};
 	struct launch_listener give = listener_for_launch(&listener);
 
+	if (c->draft->notify &&
+	    notify_listen(c->runtime, c->dir, c->launch.pidfd, readiness, err) < 0)
+		return -1;
 	if (launch_start(&c->launch, &give, err) < 0 ||
 	    hooks_run(c->draft->plan, OCI_HOOK_POSTSTART, &c->record, STORE_RUNNING, err) < 0)
 		return -1;
@@ -60,11 +64,24 @@ static int wait_unlocked(struct creation *c, const struct supervise_request *req
 	return r;
 }
 
+static int background(struct creation *c, const struct donjon_create_options *o,
+                      struct donjon_error *err)
+{
+	struct readiness readiness = READINESS_NONE;
+	int r = start(c, o, &readiness, err);
+
+	if (r == 0)
+		notify_await(&readiness, c->dir, c->launch.pid, c->launch.pidfd);
+	readiness_close(&readiness);
+	return r;
+}
+
 static int foreground(struct creation *c, const struct donjon_create_options *o, int *exit_code,
                       struct donjon_error *err)
 {
 	struct supervise_signals signals;
-	struct supervise_request request = { .reap = !o->no_subreaper };
+	struct readiness readiness = READINESS_NONE;
+	struct supervise_request request = { .readiness = &readiness, .reap = !o->no_subreaper };
 	struct console console;
 	int sig = 0, r;
 
@@ -72,14 +89,17 @@ static int foreground(struct creation *c, const struct donjon_create_options *o,
 	if (supervise_signals_block(&signals, err) < 0)
 		return -1;
 	request.console = console_begin(&console, c->launch.console);
-	r = start(c, o, err);
+	r = start(c, o, &readiness, err);
 	if (r == 0) {
 		request.pid = c->launch.pid;
 		request.pidfd = c->launch.pidfd;
 		r = wait_unlocked(c, &request, &signals, exit_code, &sig, err);
 	}
-	if (r == 0)
+	if (r == 0) {
+		readiness_take(&readiness, READINESS_LAST_MS);
 		dj_close(&c->launch.pidfd); /* reaped: there is nobody to be ended */
+	}
+	readiness_close(&readiness);
 	console_end(request.console);
 	supervise_signals_restore(&signals);
 	run_name_death(c->draft->plan, sig);
@@ -91,7 +111,7 @@ static int run(struct creation *c, const struct donjon_create_options *o, int *e
 {
 	if (draft_decide(c->draft, c->runtime, o, err) < 0 || creation_make(c, o, false, err) < 0)
 		return -1;
-	return o->detach ? start(c, o, err) : foreground(c, o, exit_code, err);
+	return o->detach ? background(c, o, err) : foreground(c, o, exit_code, err);
 }
 
 /* So that what the container leaves behind comes to us, and not to the host's init. */

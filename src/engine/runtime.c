@@ -49,6 +49,9 @@ static int fill(struct donjon_runtime *rt, const struct donjon_runtime_options *
 	rt->cgroup_manager = dj_arena_strdup(&rt->arena, manager);
 	/* Empty is unset, as for $XDG_RUNTIME_DIR (Z9). */
 	rt->root = o->root && o->root[0] ? dj_arena_strdup(&rt->arena, o->root) : NULL;
+	rt->notify_socket = o->notify_socket && o->notify_socket[0]
+	                            ? dj_arena_strdup(&rt->arena, o->notify_socket)
+	                            : NULL;
 	rt->policy_file = copy_text(&rt->arena, o->policy_file);
 	rt->overrides = dj_arena_array(&rt->arena, o->n_overrides + 1, sizeof(*rt->overrides));
 	for (size_t i = 0; i < o->n_overrides; i++)

@@ -14,6 +14,7 @@ struct donjon_runtime {
 	char *policy_file;
 	const char **overrides;
 	size_t n_overrides;
+	char *notify_socket; /* of a service manager, or NULL */
 };
 
 /* The state directory.  Without `create` a missing one is DONJON_E_NOT_FOUND. */

@@ -89,6 +89,7 @@ static int run(const struct donjon_runtime *runtime, struct draft *draft, bool o
 {
 	struct creation c;
 
+	sandbox_config(draft);
 	if (creation_begin(&c, runtime, draft, err) < 0 ||
 	    (own_root && sandbox_make_root(c.dir, err) < 0)) {
 		creation_undo(&c);

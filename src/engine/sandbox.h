@@ -9,6 +9,9 @@
 int sandbox_spec(struct draft *draft, const struct donjon_sandbox_options *options,
                  struct donjon_error *err);
 
+/* Fills draft->config with what later commands need of that. */
+void sandbox_config(struct draft *draft);
+
 /* Makes draft->rootfs, below the state directory, look like the host's root as far as links go: its
  * directories come as mounts of the spec. */
 int sandbox_make_root(int state_dir, struct donjon_error *err);

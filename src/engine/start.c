@@ -3,6 +3,7 @@
 #include "engine/destroy.h"
 #include "engine/hooks.h"
 #include "engine/listener.h"
+#include "engine/notify.h"
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -57,7 +58,8 @@ static int run_poststart(struct container *c, int pidfd, struct donjon_error *er
 	return -1;
 }
 
-static int start(struct container *c, struct donjon_error *err)
+static int start(const struct donjon_runtime *runtime, struct container *c, int *pidfd,
+                 struct readiness *readiness, struct donjon_error *err)
 {
 	struct listener listener = {
 		.record = &c->record,
@@ -67,29 +69,35 @@ static int start(struct container *c, struct donjon_error *err)
 		.pid = c->record.pid,
 	};
 	struct launch_listener give = listener_for_launch(&listener);
-	dj_auto_close int pidfd = -1;
 	int status = container_status(c, err), r;
 
 	if (status < 0 || check_status((enum store_status)status, err) < 0)
 		return -1;
-	r = container_process(c, &pidfd, err);
+	r = container_process(c, pidfd, err);
 	if (r <= 0)
 		return r < 0 ? -1 : check_status(STORE_STOPPED, err);
-	r = launch_start_gate(c->dir, pidfd, &give, err);
+	if (notify_listen(runtime, c->dir, *pidfd, readiness, err) < 0)
+		return -1;
+	r = launch_start_gate(c->dir, c->record.pid, *pidfd, &give, err);
 	/* Started or dead: in both cases nobody waits there any more. */
 	store_gate_remove(c->dir);
-	return r < 0 ? -1 : run_poststart(c, pidfd, err);
+	return r < 0 ? -1 : run_poststart(c, *pidfd, err);
 }
 
 int donjon_container_start(struct donjon_runtime *runtime, const char *id, struct donjon_error *err)
 {
 	struct container c = CONTAINER_EMPTY;
+	struct readiness readiness = READINESS_NONE;
+	dj_auto_close int pidfd = -1;
 	int r = container_enter(runtime, id, &c, err);
 
 	if (r == 0)
 		r = container_lock(&c, id, err);
 	if (r == 0)
-		r = start(&c, err);
+		r = start(runtime, &c, &pidfd, &readiness, err);
+	if (r == 0)
+		notify_await(&readiness, c.dir, c.record.pid, pidfd);
+	readiness_close(&readiness);
 	container_close(&c);
 	return r;
 }

@@ -176,15 +176,20 @@ static const char *added_by_policy(const struct update *u, const char *check)
 
 /* ---- what an update leaves out and depends on ---- */
 
-/* Quota and period share a file on v2, and a burst is judged by the quota (F60, F61). */
-static void keep_quota(struct update *u)
+/* Quota and period share a file on v2, and a burst is judged by the quota (F60, F61); systemd has
+ * to be told both (P71). */
+static void keep_bandwidth(struct update *u)
 {
 	struct oci_resources *r = &u->resources;
 
-	if (r->cpu.quota.set || !(r->cpu.period.set || r->cpu.burst.set))
-		return;
-	r->cpu.quota.set = true;
-	r->cpu.quota.v = u->now.cpu_quota;
+	if (!r->cpu.quota.set && (r->cpu.period.set || r->cpu.burst.set)) {
+		r->cpu.quota.set = true;
+		r->cpu.quota.v = u->now.cpu_quota;
+	}
+	if (r->cpu.quota.set && !r->cpu.period.set && u->now.cpu_period != 0) {
+		r->cpu.period.set = true;
+		r->cpu.period.v = u->now.cpu_period;
+	}
 }
 
 /* `idle` takes the place of the weight, and the kernel does not remember the one before it. */
@@ -270,7 +275,7 @@ static int check_use(const struct update *u, struct donjon_error *err)
 
 static int complete(struct update *u, const struct host_facts *host, struct donjon_error *err)
 {
-	keep_quota(u);
+	keep_bandwidth(u);
 	keep_weight(u);
 	keep_swap(u);
 	if (oci_validate_resources(&u->resources, err) < 0 || check_swap(u, host, err) < 0)

@@ -87,7 +87,7 @@ static int await_member(int wire, struct donjon_error *err)
 		n = read(wire, &os, sizeof(os));
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(os))
-		return dj_fail(err, DONJON_E_SYSTEM, "the process in the user namespace died");
+		return dj_fail(err, DONJON_E_SYSTEM, "join the user namespace: the process that does it died, memory may have run out");
 	return os ? dj_fail_os(err, os, "join the user namespace") : 0;
 }
 

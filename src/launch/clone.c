@@ -218,12 +218,12 @@ static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const 
 	return 0;
 }
 
-static int wait_for(pid_t pid, int *status)
+static int wait_for(pid_t pid)
 {
 	pid_t r;
 
 	do
-		r = waitpid(pid, status, 0);
+		r = waitpid(pid, NULL, 0);
 	while (r < 0 && errno == EINTR);
 	return r == pid ? 0 : -1;
 }
@@ -239,6 +239,100 @@ static int spawn_helper(int cgroup_v2)
 	return sys_clone3(&args);
 }
 
+/* ---- a cgroup we cannot enter ---- */
+
+static int make_gate(const struct outside *o, int gate[static 2], struct donjon_error *err)
+{
+	if (o->request->place && pipe2(gate, O_CLOEXEC) < 0)
+		return dj_fail_os(err, errno, "make a pipe");
+	return 0;
+}
+
+/* In the helper, which must not go on before that, nor when its parent has died. */
+static bool is_placed(int gate[static 2])
+{
+	char byte;
+	ssize_t n;
+
+	if (gate[0] < 0)
+		return true;
+	(void)close(gate[1]);
+	do
+		n = read(gate[0], &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
+static int place(const struct outside *o, pid_t helper, int gate, struct donjon_error *err)
+{
+	if (o->request->place(o->request->data, helper, err) < 0)
+		return -1;
+	if (write(gate, "", 1) != 1)
+		return dj_fail_os(err, errno, "let the helper go on");
+	return 0;
+}
+
+/* ---- the helper ---- */
+
+/* What it tells its parent. */
+struct helped {
+	pid_t pid;
+	struct donjon_error err;
+};
+
+_Noreturn static void help(struct outside *o, const struct outside_helper *how, const struct child_args *child,
+			   int gate[static 2], struct helped *shared)
+{
+	int cgroup = o->request->place ? -1 : how->stage_cgroup;
+
+	(void)close(o->wire);
+	if (is_placed(gate) && how->enter(o, child, &shared->err) == 0 &&
+	    clone_direct(o, how->flags | (uint64_t)CLONE_PARENT, cgroup, child, &shared->err) == 0)
+		shared->pid = o->pid;
+	_exit(0);
+}
+
+static int start_helper(struct outside *o, const struct outside_helper *how, const struct child_args *child,
+			struct helped *shared, struct donjon_error *err)
+{
+	int gate[2] = { -1, -1 }, r = 0, helper;
+
+	if (make_gate(o, gate, err) < 0)
+		return -1;
+	helper = spawn_helper(o->request->place ? -1 : how->own_cgroup);
+	if (helper == 0)
+		help(o, how, child, gate, shared);
+	if (helper < 0)
+		(void)dj_fail_os(err, -helper, "clone a helper");
+	else if (o->request->place)
+		r = place(o, helper, gate[1], err);
+	dj_close(&gate[0]);
+	dj_close(&gate[1]);
+	if (r < 0)
+		(void)wait_for(helper); /* it has read that it will not be placed */
+	return r < 0 ? -1 : helper;
+}
+
+static int run_helper(struct outside *o, const struct outside_helper *how, const struct child_args *child,
+		      struct helped *shared, struct donjon_error *err)
+{
+	int helper = start_helper(o, how, child, shared, err);
+
+	if (helper < 0)
+		return -1;
+	if (wait_for(helper) < 0)
+		return dj_fail_os(err, errno, "wait for the helper");
+	if (shared->err.code != DONJON_OK) {
+		*err = shared->err;
+		return -1;
+	}
+	if (shared->pid <= 0)
+		return dj_fail(err, DONJON_E_SYSTEM, "the helper in the container's namespaces died");
+	o->pid = shared->pid; /* our child: it cannot be reused before we reap it */
+	o->pidfd = sys_pidfd_open(o->pid, 0);
+	return o->pidfd < 0 ? dj_fail_os(err, -o->pidfd, "open a pidfd of the stage") : 0;
+}
+
 /*
  * A user namespace cannot be left again, so a helper enters it.  It is not dumpable before that (B17),
  * passes its child on to us (CLONE_PARENT) and exits.
@@ -246,39 +340,13 @@ static int spawn_helper(int cgroup_v2)
 int outside_clone_by_helper(struct outside *o, const struct outside_helper *how,
 			    const struct child_args *child, struct donjon_error *err)
 {
-	struct shared {
-		pid_t pid;
-		struct donjon_error err;
-	} *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int helper, status, r = -1;
+	struct helped *shared =
+		mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r;
 
 	if (shared == MAP_FAILED)
 		return dj_fail_os(err, errno, "map memory shared with the helper");
-	helper = spawn_helper(how->own_cgroup);
-	if (helper == 0) {
-		(void)close(o->wire);
-		if (how->enter(o, child, &shared->err) == 0 &&
-		    clone_direct(o, how->flags | (uint64_t)CLONE_PARENT, how->stage_cgroup, child,
-				 &shared->err) == 0)
-			shared->pid = o->pid;
-		_exit(0);
-	}
-	if (helper < 0)
-		r = dj_fail_os(err, -helper, "clone a helper");
-	else if (wait_for(helper, &status) < 0)
-		r = dj_fail_os(err, errno, "wait for the helper");
-	else if (shared->err.code != DONJON_OK)
-		*err = shared->err;
-	else if (shared->pid <= 0)
-		r = dj_fail(err, DONJON_E_SYSTEM, "the helper in the container's namespaces died");
-	else
-		r = 0;
-	if (r == 0) {
-		o->pid = shared->pid; /* our child: it cannot be reused before we reap it */
-		o->pidfd = sys_pidfd_open(o->pid, 0);
-		if (o->pidfd < 0)
-			r = dj_fail_os(err, -o->pidfd, "open a pidfd of the stage");
-	}
+	r = run_helper(o, how, child, shared, err);
 	(void)munmap(shared, sizeof(*shared));
 	return r;
 }
@@ -356,6 +424,8 @@ struct outside_fs {
 	int fds[SOURCES_OUTSIDE_FS_MAX];
 };
 
+#define JOINED_FILESYSTEMS "mount what only the joined namespaces show"
+
 static int prepare_joined(void *data, struct donjon_error *err)
 {
 	struct outside_fs *fs = data;
@@ -371,7 +441,7 @@ static int prepare_by_child(void *data, struct donjon_error *err)
 
 	if ((all ? enter_all_but_user(fs->o, err) : enter(fs->o, OCI_NS_PID, err)) < 0)
 		return -1;
-	return helper_run(0, prepare_joined, fs, sizeof(*fs), err);
+	return helper_run(JOINED_FILESYSTEMS, 0, prepare_joined, fs, sizeof(*fs), err);
 }
 
 /*
@@ -386,7 +456,8 @@ static int make_outside_fs(struct outside *o, struct donjon_error *err)
 	if (!sources_has_outside_fs(o->plan))
 		return 0;
 	memcpy(fs.fds, o->outside_fs, sizeof(fs.fds));
-	r = helper_run(0, is_entered_by_us(o->plan, OCI_NS_PID) ? prepare_joined : prepare_by_child, &fs,
+	r = helper_run(JOINED_FILESYSTEMS, 0,
+		       is_entered_by_us(o->plan, OCI_NS_PID) ? prepare_joined : prepare_by_child, &fs,
 		       sizeof(fs), err);
 	memcpy(o->outside_fs, fs.fds, sizeof(fs.fds));
 	return r;
@@ -403,7 +474,7 @@ static int clone_while_joined(struct outside *o, const struct child_args *child,
 		return -1;
 	if (make_outside_fs(o, err) < 0)
 		return -1;
-	if (plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN || (plan->rootless && joins_any(o)))
+	if (plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN || (plan->rootless && joins_any(o)) || o->request->place)
 		return clone_from_inside(o, flags, cgroup, child, err);
 	return clone_direct(o, flags, cgroup, child, err);
 }

@@ -47,6 +47,13 @@ struct hook_process {
 	int pidfd, in, out;
 };
 
+/* The bundles of engines are root's alone, and a hook in the container's user namespace is not that root
+ * (J9): it does not need to be there, either. */
+static bool enter_directory(const char *cwd)
+{
+	return !*cwd || chdir(cwd) == 0 || (errno == EACCES && chdir("/") == 0);
+}
+
 /* The child of a possibly threaded process: system calls only. */
 static _Noreturn void become_hook(int program, const char *path, char *const argv[], char *const envp[],
 				  const char *cwd, int in, int out)
@@ -58,7 +65,7 @@ static _Noreturn void become_hook(int program, const char *path, char *const arg
 	for (int sig = 1; sig < 32; sig++)
 		(void)sigaction(sig, &dfl, NULL);
 	if (setpgid(0, 0) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && (!*cwd || chdir(cwd) == 0) && dup2(in, 0) >= 0 &&
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && enter_directory(cwd) && dup2(in, 0) >= 0 &&
 	    dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && fd_cloexec_from(3) >= 0) {
 		/* A script's interpreter reopens it by name, which a close-on-exec descriptor cannot give. */
 		(void)sys_execveat(program, "", argv, envp, AT_EMPTY_PATH);

@@ -91,6 +91,15 @@ int set_identity(struct inside *s, uint32_t row, struct donjon_error *err)
 
 enum { LABEL_MAX = 4096 };
 
+/* As podman looks for it, to tell these from other errors (E8). */
+static int fail_attribute(const char *what, const char *path, struct donjon_error *err)
+{
+	int os = err->os;
+
+	dj_error_clear(err);
+	return dj_fail_os(err, os ? os : EIO, "%s `/proc/self/%s`", what, path);
+}
+
 static int write_label(int self, const char *const files[], const char *text, struct donjon_error *err)
 {
 	const char *path = NULL;
@@ -107,10 +116,10 @@ static int write_label(int self, const char *const files[], const char *text, st
 	if (fd < 0)
 		return dj_fail_os(err, -fd, "open `/proc/self/%s`", path);
 	if (procfs_write(self, path, text, err) < 0)
-		return -1;
+		return fail_attribute("write", path, err);
 	/* Read back: a label that did not stick is a container without one (CVE-2019-16884). */
 	if (procfs_read(self, path, back, sizeof(back), err) < 0)
-		return -1;
+		return fail_attribute("read back", path, err);
 	if (strncmp(text, "exec ", 5) == 0)
 		text += 5;
 	/* AppArmor adds its mode in brackets. */

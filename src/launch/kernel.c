@@ -5,13 +5,14 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/sys.h"
+#include "launch/scheduling.h"
 #include "launch/sysctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -85,31 +86,6 @@ int new_keyring(struct inside *s, uint32_t row, struct donjon_error *err)
 	return dj_fail_os(err, (int)-r, "join a new session keyring");
 }
 
-static int set_scheduler(const struct dj_plan *plan, struct donjon_error *err)
-{
-	struct { /* struct sched_attr, which libc headers lack or clash on */
-		uint32_t size, policy;
-		uint64_t flags;
-		int32_t nice;
-		uint32_t priority;
-		uint64_t runtime, deadline, period;
-		uint32_t util_min, util_max;
-	} attr = {
-		.size = sizeof(attr),
-		.policy = (uint32_t)plan->sched_policy,
-		.flags = plan->sched_flags,
-		.nice = plan->sched_nice,
-		.priority = (uint32_t)plan->sched_priority,
-		.runtime = plan->sched_runtime,
-		.deadline = plan->sched_deadline,
-		.period = plan->sched_period,
-	};
-
-	if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0)
-		return dj_fail_os(err, errno, "process.scheduler: sched_setattr");
-	return 0;
-}
-
 /* maxnode counts one bit more than it reads. */
 static int set_memory_policy(const struct dj_plan *plan, struct donjon_error *err)
 {
@@ -121,19 +97,15 @@ static int set_memory_policy(const struct dj_plan *plan, struct donjon_error *er
 
 int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err)
 {
-	enum { IOPRIO_WHO_PROCESS_ = 1, IOPRIO_CLASS_SHIFT_ = 13 };
 	const struct dj_plan *plan = s->plan;
 
 	(void)row;
 	/* Set whether configured or not: the caller's are not the container's (T59). */
 	if (personality(plan->personality_set ? (unsigned long)plan->personality : 0) < 0)
 		return dj_fail_os(err, errno, "linux.personality");
-	if (plan->scheduler_set && set_scheduler(plan, err) < 0)
-		return -1;
+	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0) < 0)
+		return dj_fail_os(err, errno, "reset the I/O priority");
 	if (plan->memory_policy_set && set_memory_policy(plan, err) < 0)
 		return -1;
-	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS_, 0,
-		    plan->io_class << IOPRIO_CLASS_SHIFT_ | plan->io_priority) < 0)
-		return dj_fail_os(err, errno, "process.ioPriority: ioprio_set");
-	return 0;
+	return scheduling_is_outside(plan) ? 0 : scheduling_set(plan, 0, err);
 }

@@ -208,7 +208,8 @@ int launch_create(const struct launch_request *request, struct launch *out, stru
 		return -1;
 	}
 	*out = (struct launch){
-		.pid = o.pid, .pidfd = o.pidfd, .wire = o.wire, .console = o.console, .ladder = o.ladder,
+		.pid = o.pid, .pidfd = o.pidfd, .wire = o.wire, .console = o.console,
+		.lent = dj_take_fd(&o.stage_proc), .ladder = o.ladder,
 	};
 	outside_done(&o);
 	return 0;
@@ -219,6 +220,8 @@ int launch_release(struct launch *launch, struct donjon_error *err)
 	uint32_t row = launch_mark(STEP_MARK_RELEASE);
 	int r = wire_send(launch->wire, WIRE_TELL, row, NULL, 0, err);
 
+	if (r == 0)
+		r = outside_await(launch->wire, launch->pid, launch->pidfd, err);
 	if (r == 0)
 		r = wire_receive(launch->wire, WIRE_TELL, row, NULL, NULL, err);
 	dj_close(&launch->wire);
@@ -294,8 +297,8 @@ static int pass_listener(int wire, int pidfd, struct exec_page *page, const stru
 }
 
 /* Nothing but a failure or end-of-file can come now. */
-static int await_exec(int wire, const struct exec_page *page, const struct launch_listener *listener,
-		      struct donjon_error *err)
+static int await_exec(int wire, pid_t pid, int pidfd, const struct exec_page *page,
+		      const struct launch_listener *listener, struct donjon_error *err)
 {
 	struct pollfd end = { .fd = wire, .events = POLLIN };
 	struct donjon_error report = { 0 };
@@ -305,6 +308,8 @@ static int await_exec(int wire, const struct exec_page *page, const struct launc
 		return dj_fail(err, DONJON_E_SYSTEM,
 			       "linux.seccomp.listenerPath: the agent did not let the program start within %d s",
 			       AGENT_WAIT_MS / 1000);
+	if (outside_await(wire, pid, pidfd, err) < 0)
+		return -1;
 	(void)wire_receive(wire, WIRE_FAILED, 0, NULL, NULL, &report);
 	if (!report.step[0])
 		return judge_exec(page, err);
@@ -321,7 +326,8 @@ static void end_waiting(int pidfd)
 		(void)poll(&end, 1, END_WAIT_MS);
 }
 
-static int start_over(int wire, int pidfd, const struct launch_listener *listener, struct donjon_error *err)
+static int start_over(int wire, pid_t pid, int pidfd, const struct launch_listener *listener,
+		      struct donjon_error *err)
 {
 	dj_auto_close int page_fd = -1;
 	struct exec_page *page = make_page(&page_fd, err);
@@ -333,7 +339,7 @@ static int start_over(int wire, int pidfd, const struct launch_listener *listene
 	if (r == 0 && listener->give)
 		r = pass_listener(wire, pidfd, page, listener, err);
 	if (r == 0)
-		r = await_exec(wire, page, listener, err);
+		r = await_exec(wire, pid, pidfd, page, listener, err);
 	if (r < 0 && listener->give)
 		end_waiting(pidfd);
 	(void)munmap(page, sizeof(*page));
@@ -342,22 +348,23 @@ static int start_over(int wire, int pidfd, const struct launch_listener *listene
 
 int launch_start(struct launch *launch, const struct launch_listener *listener, struct donjon_error *err)
 {
-	int r = start_over(launch->wire, launch->pidfd, listener, err);
+	int r = start_over(launch->wire, launch->pid, launch->pidfd, listener, err);
 
 	dj_close(&launch->wire);
+	dj_close(&launch->lent);
 	if (r < 0)
 		kill_stage(launch->pid, &launch->pidfd);
 	return r;
 }
 
-int launch_start_gate(int state_dir_fd, int pidfd, const struct launch_listener *listener,
+int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, const struct launch_listener *listener,
 		      struct donjon_error *err)
 {
 	dj_auto_close int wire = fd_connect_unix(state_dir_fd, "gate", SOCK_SEQPACKET);
 
 	if (wire < 0)
 		return dj_fail_os(err, -wire, "reach the waiting container");
-	return start_over(wire, pidfd, listener, err);
+	return start_over(wire, pid, pidfd, listener, err);
 }
 
 void launch_abort(struct launch *launch)
@@ -370,6 +377,7 @@ void launch_done(struct launch *launch)
 {
 	dj_close(&launch->wire);
 	dj_close(&launch->console);
+	dj_close(&launch->lent);
 	dj_close(&launch->pidfd);
 }
 
@@ -426,7 +434,7 @@ int receive_terminal(struct outside *o, uint32_t row, struct donjon_error *err)
 	struct stat st;
 	struct statfs fs;
 
-	if (wire_receive(o->wire, WIRE_TELL, row, &o->console, &n, err) < 0)
+	if (outside_receive(o, WIRE_TELL, row, &o->console, &n, err) < 0)
 		return -1;
 	if (n != 1)
 		return dj_fail(err, DONJON_E_VERIFY, "launch protocol: no terminal came");

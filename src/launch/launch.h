@@ -19,6 +19,8 @@ struct launch_request {
 	int cgroup_v2;           /* directory for CLONE_INTO_CGROUP, or -1 */
 	const int *cgroup_tasks; /* v1 `tasks` files open for writing; entries may be -1 */
 	size_t n_cgroup_tasks;
+	/* Puts one of our processes into that directory where the kernel would not let us; NULL: it lets us. */
+	int (*place)(void *data, pid_t pid, struct donjon_error *err);
 	int container_pidfd;     /* plan->joins: of a process that is in the container's namespaces */
 	int gate;                /* listening Unix socket `start` connects to; -1: started by launch_start() */
 
@@ -36,12 +38,14 @@ struct launch {
 	int pidfd;
 	int wire;    /* our end of the stage's socket, or -1 once it is gone */
 	int console; /* master of the container's terminal (plan->terminal), or -1; the caller takes it */
+	int lent;    /* the procfs of who joins, or -1: to end such a mount takes 0.1 ms, and its last user
+	              * waits for it, so that is us while the program starts */
 	/* How the root filesystem got its owners in the user namespace, as a step of design.md §3:
 	 * 'a' by the config, 'b' id-mapped, 'c' an overlay rebuilt from id-mapped layers, 'd' not at
 	 * all; 0: there is none. */
 	char ladder;
 };
-#define LAUNCH_EMPTY { .pid = 0, .pidfd = -1, .wire = -1, .console = -1 }
+#define LAUNCH_EMPTY { .pid = 0, .pidfd = -1, .wire = -1, .console = -1, .lent = -1 }
 
 /* Up to and including the read-back: when it returns 0 the container is created and waits.  On
  * failure the stage is dead and reaped and nothing of the launch is left. */
@@ -64,7 +68,7 @@ struct launch_listener {
 int launch_start(struct launch *launch, const struct launch_listener *listener, struct donjon_error *err);
 
 /* The same for a container made by another process: connects to <state dir>/gate. */
-int launch_start_gate(int state_dir_fd, int pidfd, const struct launch_listener *listener,
+int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, const struct launch_listener *listener,
 		      struct donjon_error *err);
 
 /* Ends and reaps the process of a launch that is not to stay; nothing where there is none. */

@@ -3,6 +3,7 @@
 
 #include "base/procfs.h"
 #include "launch/late_limits.h"
+#include "launch/scheduling.h"
 #include "launch/sources.h"
 
 #include <errno.h>
@@ -55,6 +56,12 @@ int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err)
 	if (procfs_write(o->proc, path, value, err) < 0)
 		return dj_note(err, "process.oomScoreAdj");
 	return 0;
+}
+
+int set_scheduler(struct outside *o, uint32_t row, struct donjon_error *err)
+{
+	(void)row;
+	return scheduling_set(o->plan, o->pid, err);
 }
 
 static const char *limit_name(int type)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* The next tree made outside, in plan order; batches are asked for as they run out. */
@@ -51,55 +52,28 @@ static int literal_mount_point(int root, const char *path, struct donjon_error *
 	return fd < 0 ? dj_fail_os(err, errno, "open %s in the root filesystem", path) : fd;
 }
 
-/* dest-nofollow: the last component is what it is, a link included. */
-static int unfollowed_mount_point(int root, const char *path, bool is_dir, struct donjon_error *err)
-{
-	const int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-	const char *name;
-	dj_auto_close int parent = path_open_parent(root, path, true, &name, err);
-	int fd;
-
-	if (parent < 0)
-		return -1;
-	fd = openat(parent, name, flags);
-	if (fd < 0 && errno == ENOENT &&
-	    (is_dir ? mkdirat(parent, name, 0755) : mknodat(parent, name, S_IFREG | 0644, 0)) == 0)
-		fd = openat(parent, name, flags);
-	return fd < 0 ? dj_fail_os(err, errno, "open %s without following it", path) : fd;
-}
-
-static int mount_point(const struct inside *s, const struct plan_mount *mount, bool is_dir,
+static int mount_point(const struct inside *s, const struct plan_mount *mount, mode_t source,
 		       struct donjon_error *err)
 {
 	const char *path = plan_text(s->plan, mount->destination);
 
 	if (mount->literal)
 		return literal_mount_point(s->root, path, err);
-	if (mount->dest_nofollow)
-		return unfollowed_mount_point(s->root, path, is_dir, err);
-	return path_make_mount_point(s->root, path, is_dir, err);
+	if (source_covers_name(mount, source))
+		return path_make_mount_point_unfollowed(s->root, path, S_ISDIR(source), err);
+	return path_make_mount_point(s->root, path, S_ISDIR(source), err);
 }
 
-static int is_directory(int tree, bool *out, struct donjon_error *err)
-{
-	struct stat st;
-
-	if (fstat(tree, &st) < 0)
-		return dj_fail_os(err, errno, "stat the source");
-	*out = S_ISDIR(st.st_mode);
-	return 0;
-}
-
-/* Attaches the tree at the destination; returns the mount point's descriptor for reuse. */
+/* Attaches the tree at the destination. */
 static int attach(const struct inside *s, const struct plan_mount *mount, int tree, struct donjon_error *err)
 {
 	dj_auto_close int point = -1;
-	bool is_dir = true;
+	struct stat st = { .st_mode = S_IFDIR };
 	int r;
 
-	if (mount->kind == PLAN_MOUNT_BIND && is_directory(tree, &is_dir, err) < 0)
-		return -1;
-	point = mount_point(s, mount, is_dir, err);
+	if (mount->kind == PLAN_MOUNT_BIND && fstat(tree, &st) < 0)
+		return dj_fail_os(err, errno, "stat the source");
+	point = mount_point(s, mount, st.st_mode, err);
 	if (point < 0)
 		return -1;
 	r = sys_move_mount(tree, "", point, "", SYS_MOVE_MOUNT_F_EMPTY_PATH | SYS_MOVE_MOUNT_T_EMPTY_PATH);
@@ -124,6 +98,15 @@ static int make_filesystem(const struct inside *s, const struct plan_mount *moun
 	return tree;
 }
 
+static int label_root(const char *label, int tree, struct donjon_error *err)
+{
+	dj_auto_close int root = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0 || fsetxattr(root, "security.selinux", label, strlen(label) + 1, 0) < 0)
+		return dj_fail_os(err, errno, "linux.mountLabel: put it on the root of the file system");
+	return 0;
+}
+
 /* As runc does it: a private directory of the image does not become everybody's. */
 static int take_mode(const struct inside *s, const struct plan_mount *mount, int tree, struct donjon_error *err)
 {
@@ -145,6 +128,8 @@ static int place_filesystem(const struct inside *s, const struct plan_mount *mou
 	dj_auto_close int tree = make_filesystem(s, mount, err);
 
 	if (tree < 0)
+		return -1;
+	if (mount->label && label_root(plan_text(s->plan, mount->label), tree, err) < 0)
 		return -1;
 	if (mount->takes_mode && take_mode(s, mount, tree, err) < 0)
 		return -1;
@@ -269,8 +254,14 @@ static int place_cgroup_v1(const struct inside *s, const struct plan_mount *moun
 	return 0;
 }
 
-/* Without a cgroup of its own, and without a cgroup namespace, there is no part of the host's tree that
- * is the container's.  What it gets instead cannot be written either (CVE-2023-25809). */
+/* Without a cgroup of its own there is no part of the host's tree that is the container's: a cgroup
+ * namespace would begin at the caller's. */
+static bool has_nothing_to_show(const struct dj_plan *plan)
+{
+	return !plan->cgroup && (plan->own_cgroups_only || plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST);
+}
+
+/* What it gets instead cannot be written either (CVE-2023-25809). */
 static int make_empty_cgroup(uint64_t attr, struct donjon_error *err)
 {
 	dj_auto_close int fs = sys_fsopen("tmpfs");
@@ -294,7 +285,7 @@ static int place_cgroup(const struct inside *s, const struct plan_mount *mount, 
 	dj_auto_close int tree = -1;
 	int r;
 
-	if (!s->plan->cgroup && s->plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_HOST) {
+	if (has_nothing_to_show(s->plan)) {
 		tree = make_empty_cgroup(mount->attr_set, err);
 		return tree < 0 ? -1 : attach(s, mount, tree, err);
 	}

@@ -5,6 +5,7 @@
 #include "launch/launch.h"
 #include "launch/sources.h"
 #include "launch/steps.h"
+#include "launch/wire.h"
 
 struct outside {
 	const struct launch_request *request;
@@ -32,6 +33,7 @@ int join_container(struct outside *o, uint32_t row, struct donjon_error *err);
 int lend_procfs(struct outside *o, uint32_t row, struct donjon_error *err);
 int write_id_maps(struct outside *o, uint32_t row, struct donjon_error *err);
 int reset_scheduling(struct outside *o, uint32_t row, struct donjon_error *err);
+int set_scheduler(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_oom_score(struct outside *o, uint32_t row, struct donjon_error *err);
 int set_rlimits(struct outside *o, uint32_t row, struct donjon_error *err);
 int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err);
@@ -45,6 +47,12 @@ int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err);
 int give_net_devices(struct outside *o, uint32_t row, struct donjon_error *err);
 
 /* Helpers shared by those steps. */
+
+/* Until something has come over the wire, or its end; a stage that somebody stops is continued. */
+int outside_await(int wire, pid_t pid, int pidfd, struct donjon_error *err);
+/* wire_receive() of what the stage will send. */
+int outside_receive(const struct outside *o, enum wire_kind kind, uint32_t row, int *fds, size_t *n_fds,
+		    struct donjon_error *err);
 int outside_idmap_userns(struct outside *o, const struct oci_id_map *uids, size_t n_uids,
 			 const struct oci_id_map *gids, size_t n_gids, struct donjon_error *err);
 void outside_note(const struct outside *o, const char *check, const char *fmt, ...) DJ_PRINTF(3, 4);
@@ -62,12 +70,13 @@ struct child_args {
 };
 _Noreturn void child_main(const struct child_args *args);
 
-/* The stage as a child of ours, made by a helper that has entered namespaces nobody can leave. */
+/* The stage as a child of ours, made by a helper that has entered namespaces nobody can leave, or was
+ * placed in a cgroup that we cannot enter. */
 struct outside_helper {
 	/* In the helper: only plain system calls. */
 	int (*enter)(struct outside *o, const struct child_args *child, struct donjon_error *err);
 	uint64_t flags;               /* new namespaces of the stage */
-	int own_cgroup, stage_cgroup; /* v2 cgroups the two are born in, or -1: the parent's */
+	int own_cgroup, stage_cgroup; /* v2 cgroups the two are born in, or -1: the parent's; without `place` */
 };
 int outside_clone_by_helper(struct outside *o, const struct outside_helper *how,
 			    const struct child_args *child, struct donjon_error *err);

@@ -308,7 +308,7 @@ static int mount_tree(struct rebuild *r, struct donjon_error *err)
 	if (mount_layers(r, list_descriptors, err) == 0)
 		return 0;
 	dj_error_clear(err);
-	return helper_run(CLONE_NEWNS, mount_attached, r, sizeof(*r), err);
+	return helper_run("mount the overlay of the root filesystem", CLONE_NEWNS, mount_attached, r, sizeof(*r), err);
 }
 
 /* ---- the same files? ---- */

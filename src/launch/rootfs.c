@@ -37,10 +37,28 @@ static int clone_rootfs(const struct dj_plan *plan, struct donjon_error *err)
 	return tree;
 }
 
+/* What was mounted below the root filesystem on the host comes along, and is as read-only as it.  The root
+ * itself is so only when all mount points are made. */
+static int set_flags(const struct dj_plan *plan, int root, struct donjon_error *err)
+{
+	const struct sys_mount_attr all = {
+		.attr_set = plan->rootfs_attr_set | (plan->rootfs_readonly ? SYS_MOUNT_ATTR_RDONLY : 0),
+	};
+	const struct sys_mount_attr top = { .attr_clr = SYS_MOUNT_ATTR_RDONLY };
+	struct statfs before;
+	int r;
+
+	if (fstatfs(root, &before) < 0)
+		return dj_fail_os(err, errno, "look at the root filesystem");
+	r = sys_mount_setattr(root, "", AT_EMPTY_PATH | SYS_AT_RECURSIVE, &all);
+	if (r >= 0 && plan->rootfs_readonly && !((uint64_t)before.f_flags & SYS_MOUNT_ATTR_RDONLY))
+		r = sys_mount_setattr(root, "", AT_EMPTY_PATH, &top);
+	return r < 0 ? dj_fail_os(err, -r, "set the flags of the root filesystem") : 0;
+}
+
 int attach_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	const struct dj_plan *plan = s->plan;
-	struct sys_mount_attr attr = { .attr_set = plan->rootfs_attr_set };
 	int r;
 
 	(void)row;
@@ -56,8 +74,8 @@ int attach_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
 	/* The pivot refuses a shared parent or root. */
 	if (set_propagation(s->root, "", MS_REC | MS_PRIVATE, err) < 0)
 		return -1;
-	if (attr.attr_set && (r = sys_mount_setattr(s->root, "", AT_EMPTY_PATH, &attr)) < 0)
-		return dj_fail_os(err, -r, "set the flags of the root filesystem");
+	if (plan->rootfs_attr_set && set_flags(plan, s->root, err) < 0)
+		return -1;
 	/* Stacked on "/" itself: no target directory is needed, and no path is looked up. */
 	r = sys_move_mount(s->root, "", AT_FDCWD, "/", SYS_MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0)

@@ -88,12 +88,16 @@ static bool lies_in_rootfs(const struct dj_plan *plan, uint32_t first, const cha
 	return true;
 }
 
-static bool is_file_bind(const struct dj_plan *plan, const struct plan_mount *mount)
+/* The type of what will be mounted; that of a source that is missing does not matter any more. */
+static mode_t source_type(const struct dj_plan *plan, const struct plan_mount *mount)
 {
+	const int flags = mount->source_nofollow ? AT_SYMLINK_NOFOLLOW : 0;
 	struct stat st;
 
-	return mount->kind == PLAN_MOUNT_BIND && stat(plan_text(plan, mount->source), &st) == 0 &&
-	       !S_ISDIR(st.st_mode);
+	if (mount->kind != PLAN_MOUNT_BIND ||
+	    fstatat(AT_FDCWD, plan_text(plan, mount->source), &st, flags) < 0)
+		return S_IFDIR;
+	return st.st_mode & S_IFMT;
 }
 
 /* A tmpfs takes the mode of the directory it covers, so one that is made for it has the mode a tmpfs has. */
@@ -113,6 +117,18 @@ static int make_tmpfs_mount_point(int root, const char *path, struct donjon_erro
 	return path_make_mount_point(root, path, true, err);
 }
 
+static int make_mount_point(const struct outside *o, const struct plan_mount *mount, const char *path,
+			    struct donjon_error *err)
+{
+	mode_t source = source_type(o->plan, mount);
+
+	if (mount->takes_mode)
+		return make_tmpfs_mount_point(o->root, path, err);
+	if (source_covers_name(mount, source))
+		return path_make_mount_point_unfollowed(o->root, path, S_ISDIR(source), err);
+	return path_make_mount_point(o->root, path, S_ISDIR(source), err);
+}
+
 /* The stage cannot create anything in a tree whose files are nobody's to it, so what the mounts and
  * the working directory need is made here, by the fd-anchored primitive (decision 9). */
 static int make_mount_points(struct outside *o, struct donjon_error *err)
@@ -125,9 +141,7 @@ static int make_mount_points(struct outside *o, struct donjon_error *err)
 
 		if (mounts[i].kind == PLAN_MOUNT_REMOUNT || !lies_in_rootfs(o->plan, i, path))
 			continue;
-		point = mounts[i].takes_mode
-				? make_tmpfs_mount_point(o->root, path, err)
-				: path_make_mount_point(o->root, path, !is_file_bind(o->plan, &mounts[i]), err);
+		point = make_mount_point(o, &mounts[i], path, err);
 		if (point < 0)
 			return dj_note(err, "%s.destination", plan_text(o->plan, mounts[i].pointer));
 		dj_close(&point);
@@ -334,7 +348,7 @@ int serve_sources(struct outside *o, uint32_t row, struct donjon_error *err)
 			continue;
 		if (n == FD_MESSAGE_MAX) {
 			if (sent++ > 0)
-				r = wire_receive(o->wire, WIRE_MORE, row, NULL, NULL, err);
+				r = outside_receive(o, WIRE_MORE, row, NULL, NULL, err);
 			if (r == 0)
 				r = wire_send(o->wire, WIRE_TELL, row, batch, n, err);
 			while (n > 0)
@@ -348,7 +362,7 @@ int serve_sources(struct outside *o, uint32_t row, struct donjon_error *err)
 	}
 	if (r == 0 && n > 0) {
 		if (sent > 0)
-			r = wire_receive(o->wire, WIRE_MORE, row, NULL, NULL, err);
+			r = outside_receive(o, WIRE_MORE, row, NULL, NULL, err);
 		if (r == 0)
 			r = wire_send(o->wire, WIRE_TELL, row, batch, n, err);
 	}

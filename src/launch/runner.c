@@ -24,7 +24,7 @@ static int run_out(const struct step *step, uint32_t row, struct outside *o, str
 	case STEP_TELL_IN:
 		return wire_send(o->wire, WIRE_TELL, row, NULL, 0, err);
 	case STEP_TELL_OUT:
-		return wire_receive(o->wire, WIRE_TELL, row, NULL, NULL, err);
+		return outside_receive(o, WIRE_TELL, row, NULL, NULL, err);
 	case STEP_CHILD:
 	case STEP_IN:
 		break;

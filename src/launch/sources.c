@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 enum { FSCONFIG_VALUE_MAX = 255 };
@@ -17,6 +18,11 @@ bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *moun
 	if (mount->kind == PLAN_MOUNT_FS_OUTSIDE)
 		return true;
 	return !plan->sources_by_stage && (mount->kind == PLAN_MOUNT_BIND || mount->kind == PLAN_MOUNT_DEV);
+}
+
+bool source_covers_name(const struct plan_mount *mount, mode_t source)
+{
+	return mount->dest_nofollow || S_ISLNK(source);
 }
 
 uint32_t plan_host_id(const struct dj_plan *plan, struct plan_list maps, uint32_t id)

@@ -7,9 +7,14 @@
 #include "plan/plan.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* True for mounts whose tree the stage receives instead of making it. */
 bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *mount);
+
+/* Whether the mount covers the very name of its destination, not what a link there leads to: asked for by
+ * dest-nofollow, and meant when a link is mounted. */
+bool source_covers_name(const struct plan_mount *mount, mode_t source);
 
 /* Clones the bind's source, whole if it is recursive. No attribute is set yet. */
 int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err);

@@ -2,6 +2,7 @@
 
 #include "launch/inside.h"
 #include "launch/outside.h"
+#include "launch/scheduling.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -183,7 +184,7 @@ const struct step launch_steps[] = {
 	{ "session-keyring",    STEP_IN,    wants_keyring,      NULL, IN(new_keyring),
 	  "join a new anonymous session keyring" },
 	{ "scheduling",         STEP_IN,    NULL,               NULL, IN(set_scheduling),
-	  "personality, scheduler, memory policy, I/O priority" },
+	  "personality, memory policy; rootless also scheduler and I/O priority" },
 	{ "enter-directory",    STEP_IN,    NULL,               NULL, IN(enter_working_directory),
 	  "change to the working directory and prove that it is inside" },
 	{ "verify-inside",      STEP_IN,    wants_readback,     NULL, IN(verify_inside),
@@ -198,6 +199,8 @@ const struct step launch_steps[] = {
 	  "report that everything but the filter is in force" },
 	{ "verify-outside",     STEP_OUT,   NULL,               OUT(verify_outside), NULL,
 	  "compare ids, capabilities, namespaces and cgroup, as the kernel reports them, with the plan" },
+	{ "scheduler",          STEP_OUT,   scheduling_is_outside, OUT(set_scheduler), NULL,
+	  "scheduler and I/O priority, with the host's rights, when the stage need not fork any more" },
 	{ "network-devices",    STEP_OUT,   wants_net_devices,  OUT(give_net_devices), NULL,
 	  "move network devices in with their addresses, when nothing else can fail any more" },
 	{ "release",            STEP_IN,    NULL,               NULL, IN(await_release),

@@ -33,6 +33,32 @@ static int mount_flags(const char *path, uint64_t *flags, long *type)
 	return 0;
 }
 
+/* Of a link that is itself mounted there (copy-symlink): what it leads to is another mount, or nothing.
+ * 0 if there is none. */
+static int mounted_link_flags(const char *path, uint64_t *flags)
+{
+	dj_auto_close int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISLNK(st.st_mode) || sys_is_mount_root(fd) <= 0)
+		return 0;
+	if (fstatfs(fd, &fs) < 0)
+		return -1;
+	*flags = (uint64_t)fs.f_flags & checked;
+	return 1;
+}
+
+static int flags_of(const struct plan_mount *mount, const char *path, uint64_t *flags)
+{
+	int r = mount->source_nofollow ? mounted_link_flags(path, flags) : 0;
+	long type;
+
+	return r == 0 ? mount_flags(path, flags, &type) : r;
+}
+
 /* Hidden by a mask at or above it: what is there cannot be, and need not be, looked at. */
 static bool is_masked(const struct dj_plan *plan, const char *path, bool or_is_one)
 {
@@ -89,7 +115,6 @@ static int verify_mounts(const struct inside *s, struct donjon_error *err)
 	for (uint32_t i = 0; i < s->plan->mounts.n; i++) {
 		const char *path = plan_text(s->plan, mounts[i].destination);
 		uint64_t want = (mounts[i].attr_set | mounts[i].rec_set) & checked, have;
-		long type;
 
 		if (is_covered(s->plan, mounts, i))
 			continue;
@@ -97,13 +122,28 @@ static int verify_mounts(const struct inside *s, struct donjon_error *err)
 			return -1;
 		if (!want)
 			continue;
-		if (mount_flags(path, &have, &type) < 0)
+		if (flags_of(&mounts[i], path, &have) < 0)
 			return dj_fail_os(err, errno, "read back mount %s", path);
 		if (want & ~have)
 			return dj_fail(err, DONJON_E_VERIFY,
 				       "mount %s: flags 0x%llx were promised, the kernel has 0x%llx", path,
 				       (unsigned long long)want, (unsigned long long)have);
 	}
+	return 0;
+}
+
+static int verify_rootfs(const struct dj_plan *plan, struct donjon_error *err)
+{
+	uint64_t want = plan->rootfs_attr_set & checked, have;
+	long type;
+
+	if (plan->rootfs_readonly)
+		want |= SYS_MOUNT_ATTR_RDONLY;
+	if (mount_flags("/", &have, &type) < 0)
+		return dj_fail_os(err, errno, "read back the root filesystem");
+	if (want & ~have)
+		return dj_fail(err, DONJON_E_VERIFY, "/: flags 0x%llx were promised, the kernel has 0x%llx",
+			       (unsigned long long)want, (unsigned long long)have);
 	return 0;
 }
 
@@ -146,7 +186,7 @@ int verify_inside(struct inside *s, uint32_t row, struct donjon_error *err)
 	(void)row;
 	if (verify_mounts(s, err) < 0)
 		return -1;
-	if (s->plan->rootfs_readonly && verify_readonly(s, "/", err) < 0)
+	if (verify_rootfs(s->plan, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < s->plan->readonly.n; i++)
 		if (verify_readonly(s, plan_text(s->plan, readonly[i]), err) < 0)

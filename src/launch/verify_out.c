@@ -108,64 +108,76 @@ static int check_caps(const struct dj_plan *plan, const char *status, struct don
 	return 0;
 }
 
-/* The directories whose links are the namespaces of a process. */
+/* The directories whose links are the namespaces of a process; ours only where they are compared. */
 struct ns_dirs {
 	int theirs, ours;
 };
 
-/* The namespace that was to be joined: looked at by the engine, or opened here. */
-static int joined_number(const struct outside *o, enum oci_ns ns, const char *name, uint64_t *out,
-			 struct donjon_error *err)
-{
-	struct stat st;
+static const char *const ns_names[OCI_NS_COUNT] = { "user", "pid", "net",    "mnt",
+						    "ipc",  "uts", "cgroup", "time" };
 
-	if (o->plan->joins) {
-		*out = o->plan->ns[ns].number;
-		return 0;
-	}
-	if (fstat(o->namespaces[ns], &st) < 0)
-		return dj_fail_os(err, errno, "stat the joined %s namespace", name);
-	*out = st.st_ino;
+/* Who joins a container is in all of its namespaces, those it shares with us too, as the engine saw
+ * them. */
+static int check_container_namespace(const struct outside *o, enum oci_ns ns, uint64_t theirs,
+				     struct donjon_error *err)
+{
+	if (theirs != o->plan->ns[ns].number)
+		return dj_fail(err, DONJON_E_VERIFY, "the %s namespace is not the container's", ns_names[ns]);
 	return 0;
 }
 
-static int check_namespace(struct outside *o, const struct ns_dirs *dirs, enum oci_ns ns,
-			   struct donjon_error *err)
+static int check_joined_namespace(const struct outside *o, enum oci_ns ns, uint64_t theirs,
+				  struct donjon_error *err)
 {
-	static const char *const names[OCI_NS_COUNT] = { "user", "pid", "net",	  "mnt",
-							 "ipc",	 "uts", "cgroup", "time" };
-	uint64_t theirs = 0, ours = 0, joined = 0;
-	bool same;
-	int r = procfs_ns_number(dirs->theirs, names[ns], &theirs);
+	struct stat st;
 
-	if (r == -ENOENT && ns == OCI_NS_TIME)
-		return 0;
-	if (r == 0)
-		r = procfs_ns_number(dirs->ours, names[ns], &ours);
+	if (fstat(o->namespaces[ns], &st) < 0)
+		return dj_fail_os(err, errno, "stat the joined %s namespace", ns_names[ns]);
+	if (theirs != st.st_ino)
+		return dj_fail(err, DONJON_E_VERIFY, "the %s namespace is not the one joined", ns_names[ns]);
+	return 0;
+}
+
+static int check_own_namespace(const struct outside *o, const struct ns_dirs *dirs, enum oci_ns ns,
+			       uint64_t theirs, struct donjon_error *err)
+{
+	uint64_t ours = 0;
+	int r = procfs_ns_number(dirs->ours, ns_names[ns], &ours);
+	bool same = theirs == ours;
+
 	if (r < 0)
-		return dj_fail_os(err, -r, "look at the %s namespace", names[ns]);
-	same = theirs == ours;
-	if (o->plan->ns[ns].kind == PLAN_NS_JOIN) {
-		if (joined_number(o, ns, names[ns], &joined, err) < 0)
-			return -1;
-		same = theirs == joined;
-		return same ? 0
-			    : dj_fail(err, DONJON_E_VERIFY, "the %s namespace is not the one joined",
-				      names[ns]);
-	}
+		return dj_fail_os(err, -r, "look at our %s namespace", ns_names[ns]);
 	if (same != (o->plan->ns[ns].kind == PLAN_NS_HOST))
-		return dj_fail(err, DONJON_E_VERIFY, "the %s namespace is %s", names[ns],
+		return dj_fail(err, DONJON_E_VERIFY, "the %s namespace is %s", ns_names[ns],
 			       same ? "shared with the runtime" : "not the runtime's");
 	return 0;
 }
 
+static int check_namespace(const struct outside *o, const struct ns_dirs *dirs, enum oci_ns ns,
+			   struct donjon_error *err)
+{
+	uint64_t theirs = 0;
+	int r = procfs_ns_number(dirs->theirs, ns_names[ns], &theirs);
+
+	if (r == -ENOENT && ns == OCI_NS_TIME)
+		return 0;
+	if (r < 0)
+		return dj_fail_os(err, -r, "look at the %s namespace", ns_names[ns]);
+	if (o->plan->joins)
+		return check_container_namespace(o, ns, theirs, err);
+	return o->plan->ns[ns].kind == PLAN_NS_JOIN ? check_joined_namespace(o, ns, theirs, err)
+						    : check_own_namespace(o, dirs, ns, theirs, err);
+}
+
 static int check_namespaces(struct outside *o, struct donjon_error *err)
 {
+	bool compares = !o->plan->joins;
 	dj_auto_close int theirs = procfs_openat(o->proc, O_PATH | O_DIRECTORY, "%d/ns", (int)o->pid);
-	dj_auto_close int ours = procfs_openat(o->proc, O_PATH | O_DIRECTORY, "thread-self/ns");
+	dj_auto_close int ours =
+		compares ? procfs_openat(o->proc, O_PATH | O_DIRECTORY, "thread-self/ns") : -1;
 	const struct ns_dirs dirs = { theirs, ours };
 
-	if (theirs < 0 || ours < 0)
+	if (theirs < 0 || (compares && ours < 0))
 		return dj_fail_os(err, theirs < 0 ? -theirs : -ours, "look at the namespaces");
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
 		if (check_namespace(o, &dirs, (enum oci_ns)ns, err) < 0)

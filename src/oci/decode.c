@@ -79,6 +79,7 @@ static const char *kind_name(const struct json_value *value)
 		[JSON_KIND_BOOL] = "a boolean",
 		[JSON_KIND_INT] = "a number",
 		[JSON_KIND_UINT64] = "a number",
+		[JSON_KIND_TOO_BIG] = "a number that does not fit 64 bits",
 		[JSON_KIND_REAL] = "a number with a fraction or exponent",
 		[JSON_KIND_STRING] = "a string",
 		[JSON_KIND_ARRAY] = "a list",
@@ -470,7 +471,7 @@ const struct oci_list oci_pair_list = { &pair_item, sizeof(struct oci_pair), 0 }
 static const struct oci_field id_map_fields[] = {
 	OCI_NUMBER(struct oci_id_map, "containerID", container_id, 0, OCI_ID_MAX, OCI_REQUIRED),
 	OCI_NUMBER(struct oci_id_map, "hostID", host_id, 0, OCI_ID_MAX, OCI_REQUIRED),
-	OCI_NUMBER(struct oci_id_map, "size", size, 0, UINT32_MAX, OCI_REQUIRED),
+	OCI_NUMBER(struct oci_id_map, "size", size, 1, UINT32_MAX, OCI_REQUIRED),
 };
 static const struct oci_object id_map_object = OCI_OBJECT_OF(id_map_fields);
 const struct oci_list oci_id_map_list = OCI_LIST_OF(struct oci_id_map, id_map_object);

@@ -132,6 +132,10 @@ static const struct oci_mount_option options[] = {
 	FLAG("copy-symlink", OCI_MOUNT_COPY_SYMLINK),
 	FLAG("src-nofollow", OCI_MOUNT_SRC_NOFOLLOW),
 	FLAG("dest-nofollow", OCI_MOUNT_DEST_NOFOLLOW),
+
+	/* podman's, about what it does with a new volume before (-v NAME:DIR:nocopy), and passes on. */
+	NOTHING("copy"),
+	NOTHING("nocopy"),
 };
 
 const struct oci_mount_option *oci_mount_option_find(const char *name)

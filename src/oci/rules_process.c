@@ -1,5 +1,6 @@
 /* What must hold for `process`. */
 #include "oci/names.h"
+#include "oci/number_list.h"
 #include "oci/rule.h"
 
 #include <linux/sched.h>
@@ -52,6 +53,17 @@ static bool times_are_for_deadline(const void *member)
 	       (s->runtime == 0 && s->deadline == 0 && s->period == 0);
 }
 
+/* Refused with the container's config, not with the first exec (P36). */
+static bool names_cpus(const void *member)
+{
+	uint64_t mask[OCI_CPUS / 64];
+	const char *list = oci_string_at(member);
+
+	return !list || oci_number_list(list, mask, DJ_COUNT(mask));
+}
+
+#define AFFINITY_MESSAGE "must be a list like 0-3,7 of numbers below 8192"
+
 #define P struct oci_process
 
 static const struct oci_rule process_rules[] = {
@@ -61,10 +73,8 @@ static const struct oci_rule process_rules[] = {
 	OCI_FITS("user.gid", P, user.gid, oci_is_mapped_gid, "is not mapped in the user namespace"),
 	OCI_HOLDS("apparmorProfile", P, apparmor_profile, oci_is_line, OCI_LINE_MESSAGE),
 	OCI_HOLDS("selinuxLabel", P, selinux_label, oci_is_line, OCI_LINE_MESSAGE),
-	OCI_HOLDS("execCPUAffinity.initial", P, cpu_affinity_initial, oci_is_cpu_list,
-	          OCI_CPUS_MESSAGE),
-	OCI_HOLDS("execCPUAffinity.final", P, cpu_affinity_final, oci_is_cpu_list,
-	          OCI_CPUS_MESSAGE),
+	OCI_HOLDS("execCPUAffinity.initial", P, cpu_affinity_initial, names_cpus, AFFINITY_MESSAGE),
+	OCI_HOLDS("execCPUAffinity.final", P, cpu_affinity_final, names_cpus, AFFINITY_MESSAGE),
 	OCI_WHOLE("rlimits", lists_limits_once, "lists a resource limit twice"),
 	OCI_HOLDS("scheduler.policy", P, scheduler, is_linux_policy, "SCHED_ISO is not in Linux"),
 	OCI_HOLDS("scheduler.priority", P, scheduler, priority_is_real_time,

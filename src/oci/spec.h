@@ -268,6 +268,7 @@ struct oci_seccomp {
 #define OCI_ARCH_X32 0xc000003fu
 
 #define OCI_MEMORY_NODES 1024 /* the most a kernel is built for */
+#define OCI_CPUS         8192 /* the same */
 
 struct oci_memory_policy {
 	bool set;

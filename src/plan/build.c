@@ -36,7 +36,9 @@ static int refuse_unsupported(const struct plan_input *in, struct donjon_error *
 	const struct oci_linux *linux = &in->spec->linux;
 
 	if (linux->intel_rdt)
-		return dj_fail(err, DONJON_E_UNSUPPORTED, "linux.intelRdt: not supported");
+		return dj_fail(err, DONJON_E_UNSUPPORTED,
+			       "linux.intelRdt: groups of resctrl are not supported: leave it out, and put "
+			       "the pid of the created container into a group with the host's own tools");
 	if (linux->net_devices.n && (in->host->euid != 0 || !in->host->initial_userns))
 		return dj_fail(err, DONJON_E_UNSUPPORTED,
 			       "linux.netDevices: only root of the host can give its devices away");

@@ -16,9 +16,12 @@ struct plan_container {
 	uint64_t namespaces[OCI_NS_COUNT]; /* inodes */
 };
 
+#define PLAN_NOTIFY "/run/notify"
+
 struct plan_input {
 	const char *id;
 	const char *bundle, *rootfs; /* absolute; rootfs is the directory to become "/" */
+	const char *notify; /* directory to be seen at PLAN_NOTIFY; NULL: none */
 	const struct oci_spec *spec;
 	const struct policy_settings *settings;
 	const struct host_facts *host;

@@ -161,10 +161,17 @@ static void add_data(struct draft *d, char *option)
 	d->data.v[d->data.n++] = option;
 }
 
-/* Not mqueue: its superblock came with the IPC namespace, and a label on it is EINVAL. */
 static bool takes_label(const struct draft *d)
 {
 	return is_type(d, "tmpfs") || is_type(d, "devpts") || is_type(d, "ramfs");
+}
+
+/* Its superblock came with the IPC namespace, and takes no label any more (EINVAL): as with runc, the root
+ * gets it.  That of a joined namespace is other people's, and in a user namespace it is owned by the host's
+ * root, whose files nobody there may label. */
+static bool takes_label_on_root(const struct mounts *m, const struct draft *d)
+{
+	return is_type(d, "mqueue") && plan_is_new(m->in, OCI_NS_IPC) && !plan_has_userns(m->in);
 }
 
 /* The host id the stage has while it mounts: root's, or the first mapped one's. */
@@ -252,8 +259,10 @@ static void set_data(const struct mounts *m, struct draft *d)
 	if (d->out.kind == PLAN_MOUNT_DEV)
 		set_dev_data(m, d);
 	drop_unmapped_gid(m, d);
-	if (label && m->in->host->selinux && takes_label(d))
+	if (label && takes_label(d))
 		add_data(d, dj_arena_printf(m->block->arena, "%s=%s", label_key(m->in->spec), label));
+	if (label && takes_label_on_root(m, d))
+		d->out.label = plan_add_text(m->block, label);
 }
 
 static bool has_mode(const struct draft *d)
@@ -274,7 +283,9 @@ static void finish(struct mounts *m, struct draft *d)
 	d->out.recursive = (d->flags & OCI_MOUNT_RBIND) != 0 || is_type(d, "rbind");
 	d->out.literal = strcmp(d->destination, "/proc") == 0 || strcmp(d->destination, "/sys") == 0 ||
 			 strcmp(d->destination, "/dev") == 0;
-	d->out.source_nofollow = (d->flags & OCI_MOUNT_SRC_NOFOLLOW) != 0;
+	/* What crun makes of copy-symlink, a new link in the image, is had without touching the image: the
+	 * link itself is mounted. */
+	d->out.source_nofollow = (d->flags & (OCI_MOUNT_SRC_NOFOLLOW | OCI_MOUNT_COPY_SYMLINK)) != 0;
 	d->out.dest_nofollow = (d->flags & OCI_MOUNT_DEST_NOFOLLOW) != 0;
 	d->out.copy_up = (d->flags & OCI_MOUNT_TMPCOPYUP) != 0 && d->out.kind == PLAN_MOUNT_FS;
 	d->out.takes_mode = d->out.kind == PLAN_MOUNT_FS && is_type(d, "tmpfs") && !has_mode(d);
@@ -351,6 +362,25 @@ static int add_own_dev(struct mounts *m, struct donjon_error *err)
 	return add_mount(m, &dev, "/dev", err);
 }
 
+/* The engine's own, so no rule judges it; over whatever the config has there, and read-only, so that
+ * nobody inside can put another socket in the place of ours (V3). */
+static int add_notify(struct mounts *m, struct policy_result *record, struct donjon_error *err)
+{
+	char destination[] = PLAN_NOTIFY, type[] = "bind";
+	char ro[] = "ro", nosuid[] = "nosuid", nodev[] = "nodev", noexec[] = "noexec";
+	char *options[] = { ro, nosuid, nodev, noexec };
+	const struct oci_mount notify = {
+		.destination = destination,
+		.type = type,
+		.source = dj_arena_strdup(m->block->arena, m->in->notify),
+		.options = { options, 4 },
+	};
+
+	plan_note(m->block, record, "fs.control-sockets",
+		  "the program may report READY=1 to the service manager (NOTIFY_SOCKET)");
+	return add_mount(m, &notify, "NOTIFY_SOCKET", err);
+}
+
 static bool lists_dev(const struct plan_input *in)
 {
 	char path[PATH_MAX];
@@ -385,6 +415,7 @@ void plan_cgroup_view(struct plan_block *block, const struct plan_input *in)
 	const char *path = dj_arena_strdup(block->arena, plan_text(PLAN(block), PLAN(block)->cgroup_path));
 	bool own = *path != '\0'; /* or nothing of the host's tree may be shown */
 
+	PLAN(block)->own_cgroups_only = in->settings->own_cgroups_only;
 	PLAN(block)->cgroup_joins_v2 = in->host->v2_mount_point[0] != '\0';
 	v2_path = add_cgroup_path(block, in, path, in->host->n_v1);
 	PLAN(block)->cgroup_v2_path = v2_path;
@@ -439,9 +470,11 @@ int plan_mounts(struct plan_block *block, const struct plan_input *in, struct po
 	size_t first = 0, ours = in->settings->mounts_added;
 	struct mounts m = { .block = block, .in = in };
 	struct plan_list list;
-	plan_str label;
 
-	(void)record;
+	/* No engine sends one where it found SELinux off; a person who does must be told (P52). */
+	if (spec->linux.mount_label && !in->host->selinux)
+		return dj_fail(err, DONJON_E_UNSUPPORTED,
+			       "linux.mountLabel: SELinux is not enabled in this kernel");
 	set_rootfs(block, in);
 	plan_cgroup_view(block, in);
 	m.v = dj_arena_array(block->arena, 2 * spec->mounts.n + 4, sizeof(*m.v));
@@ -458,12 +491,12 @@ int plan_mounts(struct plan_block *block, const struct plan_input *in, struct po
 		if (add_mount(&m, &spec->mounts.v[i], pointer, err) < 0)
 			return -1;
 	}
+	if (in->notify && add_notify(&m, record, err) < 0)
+		return -1;
 	for (size_t n = m.n; first < n; first++)
 		if (is_filled_later(&m, first))
 			add_late_readonly(&m, first);
 	list = plan_add_list(block, m.v, m.n, sizeof(*m.v));
-	label = plan_add_text(block, spec->linux.mount_label);
 	PLAN(block)->mounts = list;
-	PLAN(block)->mount_label = label;
 	return 0;
 }

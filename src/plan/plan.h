@@ -59,11 +59,12 @@ struct plan_mount {
 	bool idmap, idmap_recursive, idmap_required;
 	bool copy_up;        /* tmpcopyup */
 	bool takes_mode;     /* tmpfs without mode=: it has the mode of the directory it covers */
-	bool source_nofollow, dest_nofollow; /* src-nofollow, dest-nofollow */
+	bool source_nofollow, dest_nofollow; /* src-nofollow or copy-symlink, dest-nofollow */
 	plan_str destination; /* clean, absolute */
 	plan_str source, type;
 	struct plan_list data; /* of plan_str: "key=value" or "flag", for fsconfig */
 	plan_str pointer;     /* "mounts[3]" for errors */
+	plan_str label;       /* SELinux, for the root of what takes no context= */
 	uint64_t attr_set, attr_clr, rec_set, rec_clr; /* SYS_MOUNT_ATTR_* */
 	uint64_t propagation;
 	struct plan_list super; /* of plan_str: fsconfig flags */
@@ -168,7 +169,6 @@ struct dj_plan {
 	plan_str cgroup_v2_host;           /* the container's v2 cgroup, as a path of the host */
 	plan_str cgroup_v2_path;           /* where the process must be: below the tree's root */
 	struct plan_list cgroup_v1;        /* of struct plan_cgroup_v1 */
-	plan_str mount_label;
 
 	/* process */
 	bool terminal;
@@ -215,6 +215,7 @@ struct dj_plan {
 
 	/* cgroup */
 	bool cgroup;               /* false: --cgroup-manager disabled, or none available */
+	bool own_cgroups_only;     /* without one, a mount of cgroups shows nothing */
 	bool cgroup_required;      /* the config asks for limits: failure to create it is an error */
 	plan_str cgroup_path;      /* below each hierarchy's root, without leading '/' */
 	/* Made by systemd as a transient scope; 0: by us.  The path is the scope's then. */

@@ -66,7 +66,7 @@ static const struct {
 	  "adds nosuid,nodev to every mount and the rootfs; refuses suid and dev" },
 	{ "fs.proc-visibility", POLICY_HARDENED, harden_proc_visibility,
 	  "adds hidepid=ptraceable to proc in an own PID namespace" },
-	{ "fs.cgroupfs", POLICY_RESTRICTED, harden_cgroupfs, "makes the cgroup tree read-only" },
+	{ "fs.cgroupfs", POLICY_RESTRICTED, harden_cgroupfs, "makes the cgroup tree read-only, and empty where the container has no cgroup" },
 	{ "fs.masked", POLICY_BASELINE, harden_masked, "masks the extended list" },
 	{ "fs.readonly-proc", POLICY_BASELINE, harden_readonly_proc,
 	  "makes the default list read-only" },

@@ -196,7 +196,8 @@ static bool is_listed(const char *path)
 
 static bool is_sensitive(const char *path, const struct policy_bind_source *seen, bool readonly)
 {
-	if (seen->kind == 'f' && readonly)
+	/* A link that is mounted itself shows a name, not what has that name. */
+	if ((seen->kind == 'f' || seen->kind == 'l') && readonly)
 		return !seen->world_readable || is_secret(path);
 	if (is_listed(path) || is_below_any(closed, DJ_COUNT(closed), path))
 		return true;

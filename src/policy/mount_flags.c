@@ -152,6 +152,8 @@ void harden_sysfs(struct harden *h)
 
 void harden_cgroupfs(struct harden *h)
 {
+	/* Not even to be overridden: what else there is to be seen, or written, is the caller's. */
+	h->result->settings.own_cgroups_only = true;
 	for (size_t i = 0; i < h->spec->mounts.n; i++) {
 		const struct oci_mount *mount = &h->spec->mounts.v[i];
 

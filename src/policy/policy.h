@@ -49,7 +49,7 @@ struct policy_file {
 
 /* What the engine saw at the source of a bind mount, so that judging it stays pure. */
 struct policy_bind_source {
-	char kind; /* 'd', 'f', 's', 'c', 'b', 'p'; 0: not looked at, judged by name alone */
+	char kind; /* 'd', 'f', 'l', 's', 'c', 'b', 'p'; 0: not looked at, judged by name alone */
 	bool world_readable;
 	bool control_socket; /* is, or holds, a socket by which an engine or init takes orders */
 	char *resolved;      /* the real path; NULL: as written */
@@ -130,6 +130,7 @@ struct policy_settings {
 	bool deny_spec_allow;     /* drop SECCOMP_FILTER_FLAG_SPEC_ALLOW, never add it */
 	bool strict_devices;      /* no device nodes outside /dev, no mknod wildcard */
 	bool harden_mount_flags;  /* nosuid,nodev on the rootfs (mounts carry theirs as options) */
+	bool own_cgroups_only;    /* a cgroup mount is empty where the container has no cgroup */
 	bool force_keyring;       /* a new session keyring whatever --no-new-keyring says */
 	size_t mounts_added;      /* the first n mounts are ours: mounts[i] of the config is n + i */
 	/* Limits we added: those the host cannot apply are recorded, not errors (decision 16). */

@@ -35,7 +35,7 @@ void harden_fds(struct harden *h)
 {
 	if (h->request->preserve_fds && !overridden(h, "preserve"))
 		harden_refused(h, NULL,
-		               "--preserve-fds hands descriptors of the host to the container",
+		               "--preserve-fds or LISTEN_FDS hands descriptors of the host to the container",
 		               "fds 0, 1 and 2 only", "preserve");
 }
 

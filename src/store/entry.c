@@ -75,7 +75,7 @@ int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 		if (errno == EEXIST)
 			return dj_fail(err, DONJON_E_EXISTS,
 			               "container with given ID already exists");
-		return dj_fail_os(err, errno, "make state directory of container %s", id);
+		return dj_fail_os(err, errno, "make state directory %s/%s", store->root, id);
 	}
 	fd = open_entry(store, id);
 	if (fd < 0) {

@@ -121,6 +121,15 @@ static bool field_from_json(const struct field *field, const struct json_value *
 	}
 }
 
+/* The names alone could be those of files in the bundle. */
+static int replace(int dir_fd, const char *name, const char *text, size_t size,
+                   struct donjon_error *err)
+{
+	if (file_replace(dir_fd, name, 0600, text, size, err) < 0)
+		return dj_note(err, "state directory of the container");
+	return 0;
+}
+
 int store_write(int dir_fd, const struct store_record *record, struct donjon_error *err)
 {
 	struct json_value *root = json_new_object(), *annotations = json_new_object();
@@ -135,7 +144,7 @@ int store_write(int dir_fd, const struct store_record *record, struct donjon_err
 	json_set(root, "annotations", annotations);
 	text = json_print(root, false);
 	json_free(root);
-	return file_replace(dir_fd, STORE_STATE_FILE, 0600, text, strlen(text), err);
+	return replace(dir_fd, STORE_STATE_FILE, text, strlen(text), err);
 }
 
 static int read_annotations(const struct json_value *value, struct dj_arena *arena,
@@ -223,7 +232,7 @@ int store_read(int dir_fd, struct dj_arena *arena, struct store_record *out,
 int store_save(int dir_fd, enum store_document which, const char *text, size_t size,
                struct donjon_error *err)
 {
-	return file_replace(dir_fd, document_files[which], 0600, text, size, err);
+	return replace(dir_fd, document_files[which], text, size, err);
 }
 
 int store_load(int dir_fd, enum store_document which, char **text, size_t *size,

@@ -1,8 +1,8 @@
 /*
  * The state directory (B32, decision 46): <root>/<id>/ is 0700 and holds state.json (temporary
  * name, rename, no fsync), config.json as it was at create, hardening.json (what the policy did,
- * apart because only `state` shows it), and the socket `gate`, whose presence with a live stage
- * means "created".  mkdir of the directory takes the id.
+ * apart because only `state` shows it), the directory `notify` (store_notify_make), and the socket
+ * `gate`, whose presence with a live stage means "created".  mkdir of the directory takes the id.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -112,6 +112,13 @@ int store_gate_is_there(int dir_fd, struct donjon_error *err); /* 1, 0 or -1 */
 /* A pidfd of the process that waits there, known without any record; -1: there is none. */
 int store_gate_waiter(int dir_fd);
 void store_gate_remove(int dir_fd);
+
+/* The directory that containers see where somebody waits for their READY=1 (V3), and the socket in
+ * it: a descriptor, or -1, DONJON_E_NOT_FOUND if the container has no such directory. */
+#define STORE_NOTIFY        "notify"
+#define STORE_NOTIFY_SOCKET "notify.sock"
+int store_notify_make(int dir_fd, struct donjon_error *err);
+int store_notify_bind(int dir_fd, struct donjon_error *err);
 
 /* Names of all containers, sorted, in the arena. */
 int store_list(struct store *store, struct dj_arena *arena, char ***ids, size_t *n,

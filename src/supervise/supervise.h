@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct console; /* supervise/console.h */
+struct console;   /* supervise/console.h */
+struct readiness; /* supervise/readiness.h */
 
 /* Signals of this thread, held back so that none is lost or ends us between start and end. */
 struct supervise_signals {
@@ -25,6 +26,7 @@ struct supervise_request {
 	pid_t pid; /* a child of ours */
 	int pidfd;
 	struct console *console; /* begun, or NULL without a terminal */
+	struct readiness *readiness; /* or NULL */
 	bool reap;   /* we are the subreaper of what the container leaves behind */
 };
 

@@ -1,6 +1,7 @@
 /* The one loop: signals, terminal, end of the container's process. */
 #include "base/sys.h"
 #include "supervise/console.h"
+#include "supervise/readiness.h"
 #include "supervise/supervise.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ static void read_signals(struct foreground *f, int signal_fd)
 		on_signal(f, (int)info.ssi_signo);
 }
 
-enum { SIGNALS, PROCESS, CONSOLE, EVENT_COUNT = CONSOLE + CONSOLE_HALVES };
+enum { SIGNALS, PROCESS, READINESS, CONSOLE, EVENT_COUNT = CONSOLE + CONSOLE_HALVES };
 
 static bool is_over(const struct foreground *f)
 {
@@ -88,6 +89,7 @@ static int await_events(const struct foreground *f, struct pollfd events[static 
 	int r;
 
 	events[PROCESS].fd = f->ended ? -1 : f->request->pidfd;
+	events[READINESS].fd = f->request->readiness ? f->request->readiness->report : -1;
 	if (f->console)
 		console_wants(f->console, &events[CONSOLE]);
 	do
@@ -101,6 +103,7 @@ static int loop(struct foreground *f, int signal_fd, struct donjon_error *err)
 	struct pollfd events[EVENT_COUNT] = {
 		[SIGNALS] = { .fd = signal_fd, .events = POLLIN },
 		[PROCESS] = { .events = POLLIN },
+		[READINESS] = { .events = POLLIN },
 	};
 
 	while (!is_over(f)) {
@@ -110,6 +113,8 @@ static int loop(struct foreground *f, int signal_fd, struct donjon_error *err)
 			return r;
 		if (events[SIGNALS].revents)
 			read_signals(f, signal_fd);
+		if (events[READINESS].revents)
+			readiness_take(f->request->readiness, 0);
 		if (f->console)
 			console_handle(f->console, &events[CONSOLE]);
 		if (events[PROCESS].revents)

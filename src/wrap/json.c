@@ -14,15 +14,20 @@
 /*
  * jansson has no integers beyond int64, but configurations do (RLIM_INFINITY).  One pass over the
  * text before the parser replaces each by a string of the same length, so that the parser's lines
- * and columns stay true: U+0001 and the 64 bits in eleven digits of base 64.  The same pass refuses
+ * and columns stay true: U+0001 and the 64 bits in eleven digits of base 64; or, for one that does not
+ * fit 64 bits, so that its reader can name the property, eleven of TOO_BIG.  The same pass refuses
  * strings of the document that start with U+0001 (raw ones are no JSON, so it has one spelling),
  * therefore nothing in a document can pretend to be such an integer.
  */
 #define TAG         '\1'
 #define TAG_ESCAPED "\\u0001"
+#define TOO_BIG     '!' /* no digit of base64[] */
 
 enum {
 	DEPTH_MAX = 128,   /* jansson's own limit is 2048 frames of its parser */
+	/* Twice what any reader takes, and more than that costs seconds and hundreds of MB (T38). */
+	MEMBERS_MAX = 131072,
+	NAME_SHOWN = 64,
 	INT64_DIGITS = 18, /* always fit */
 	UINT64_DIGITS = 20,
 	PACKED_DIGITS = 11,
@@ -81,6 +86,9 @@ struct scan {
 	const char *text;
 	size_t size, pos;
 	unsigned depth;
+	size_t members[DEPTH_MAX + 1]; /* so far, of each list and object that is open */
+	size_t name[DEPTH_MAX + 1];    /* where the string before each starts: mostly its name */
+	size_t string;                 /* where the last string starts */
 	char *copy;
 	struct donjon_error *err;
 };
@@ -113,7 +121,7 @@ static bool is_escaped(const char *quote)
 /* Stops behind the closing quote, or at the end: that is for the parser to complain about. */
 static int scan_string(struct scan *s)
 {
-	const size_t start = s->pos++;
+	const size_t start = s->string = s->pos++;
 	const size_t tag = sizeof(TAG_ESCAPED) - 1;
 	const char *at = s->text + s->pos, *end = s->text + s->size;
 
@@ -137,7 +145,7 @@ static size_t integer_digits(const char *token, size_t size)
 	return i - sign;
 }
 
-static int replace(struct scan *s, size_t start, size_t size, uint64_t v)
+static void replace(struct scan *s, size_t start, size_t size, const char digits[static PACKED_DIGITS])
 {
 	char *p;
 
@@ -150,9 +158,8 @@ static int replace(struct scan *s, size_t start, size_t size, uint64_t v)
 	p = s->copy + start;
 	memset(p, ' ', size);
 	memcpy(p, "\"" TAG_ESCAPED, sizeof(TAG_ESCAPED));
-	pack(v, p + sizeof(TAG_ESCAPED));
+	memcpy(p + sizeof(TAG_ESCAPED), digits, PACKED_DIGITS);
 	p[PACKED_SIZE - 1] = '"';
-	return 0;
 }
 
 /* A name must not become one by being replaced. */
@@ -171,50 +178,90 @@ static bool is_number_char(char c)
 	       c == 'E';
 }
 
-static int scan_number(struct scan *s)
-{
-	const size_t start = s->pos;
-	char token[UINT64_DIGITS + 2];
-	size_t size, digits;
-	unsigned long long v;
+enum fit { FITS_INT64, FITS_UINT64, FITS_NOTHING };
 
-	while (s->pos < s->size && is_number_char(s->text[s->pos]))
-		s->pos++;
-	size = s->pos - start;
-	digits = integer_digits(s->text + start, size);
-	if (digits <= INT64_DIGITS || is_name(s))
-		return 0;
-	if (digits > UINT64_DIGITS)
-		return fail_at(s, start, "integer does not fit 64 bits");
-	memcpy(token, s->text + start, size);
+static enum fit fit_of(const char *digits, size_t size, uint64_t *v)
+{
+	char token[UINT64_DIGITS + 2];
+
+	if (size >= sizeof(token))
+		return FITS_NOTHING;
+	memcpy(token, digits, size);
 	token[size] = '\0';
 	errno = 0;
 	if (token[0] == '-')
 		(void)strtoll(token, NULL, 10);
-	v = strtoull(token, NULL, 10);
+	*v = strtoull(token, NULL, 10);
 	if (errno == ERANGE)
-		return fail_at(s, start, "integer does not fit 64 bits");
-	if (token[0] == '-' || v <= INT64_MAX)
-		return 0;
-	return replace(s, start, size, v);
+		return FITS_NOTHING;
+	return token[0] == '-' || *v <= INT64_MAX ? FITS_INT64 : FITS_UINT64;
+}
+
+static void scan_number(struct scan *s)
+{
+	const size_t start = s->pos;
+	char digits[PACKED_DIGITS];
+	enum fit fit;
+	uint64_t v = 0;
+	size_t size;
+
+	while (s->pos < s->size && is_number_char(s->text[s->pos]))
+		s->pos++;
+	size = s->pos - start;
+	if (integer_digits(s->text + start, size) <= INT64_DIGITS || is_name(s))
+		return;
+	fit = fit_of(s->text + start, size, &v);
+	if (fit == FITS_INT64)
+		return;
+	if (fit == FITS_UINT64)
+		pack(v, digits);
+	else
+		memset(digits, TOO_BIG, sizeof(digits));
+	replace(s, start, size, digits);
 }
 
 static int scan_bracket(struct scan *s)
 {
 	const char c = s->text[s->pos];
 
-	if ((c == '{' || c == '[') && ++s->depth > DEPTH_MAX)
-		return fail_at(s, s->pos, "nested too deeply");
+	if (c == '{' || c == '[') {
+		if (++s->depth > DEPTH_MAX)
+			return fail_at(s, s->pos, "nested too deeply");
+		s->members[s->depth] = 0;
+		s->name[s->depth] = s->string;
+	}
 	if ((c == '}' || c == ']') && s->depth > 0)
 		s->depth--;
 	s->pos++;
 	return 0;
 }
 
+static int fail_members(const struct scan *s)
+{
+	const size_t start = s->name[s->depth];
+	const char *name = s->text + start + 1;
+	char what[128];
+	size_t n = 0;
+
+	/* Without a string before it the list is in no object. */
+	while (s->text[start] == '"' && start + 1 + n < s->size && n < NAME_SHOWN && name[n] != '"' &&
+	       name[n] != '\\')
+		n++;
+	(void)snprintf(what, sizeof(what), "%.*s%smore than %d items or members", (int)n, name,
+	               n > 0 ? ": " : "", MEMBERS_MAX);
+	return fail_at(s, start, what);
+}
+
+static int scan_comma(struct scan *s)
+{
+	s->pos++;
+	return ++s->members[s->depth] < MEMBERS_MAX ? 0 : fail_members(s);
+}
+
 /* Most of an indented document. */
 static bool is_between(char c)
 {
-	return c == ' ' || c == '\n' || c == ',' || c == ':' || c == '\t';
+	return c == ' ' || c == '\n' || c == ':' || c == '\t';
 }
 
 static int scan(struct scan *s)
@@ -226,10 +273,12 @@ static int scan(struct scan *s)
 
 		if (is_between(c))
 			s->pos++;
+		else if (c == ',')
+			r = scan_comma(s);
 		else if (c == '"')
 			r = scan_string(s);
 		else if (c == '-' || isdigit((unsigned char)c))
-			r = scan_number(s);
+			scan_number(s);
 		else
 			r = scan_bracket(s);
 	}
@@ -295,6 +344,12 @@ static bool is_tagged(const json_t *value)
 	return json_is_string(value) && json_string_value(value)[0] == TAG;
 }
 
+/* Of a tagged one. */
+static bool is_too_big(const json_t *value)
+{
+	return json_string_value(value)[1] == TOO_BIG;
+}
+
 enum json_kind json_kind(const struct json_value *value)
 {
 	const json_t *v = raw(value);
@@ -305,7 +360,9 @@ enum json_kind json_kind(const struct json_value *value)
 	case JSON_ARRAY:
 		return JSON_KIND_ARRAY;
 	case JSON_STRING:
-		return is_tagged(v) ? JSON_KIND_UINT64 : JSON_KIND_STRING;
+		if (!is_tagged(v))
+			return JSON_KIND_STRING;
+		return is_too_big(v) ? JSON_KIND_TOO_BIG : JSON_KIND_UINT64;
 	case JSON_INTEGER:
 		return JSON_KIND_INT;
 	case JSON_REAL:
@@ -341,7 +398,7 @@ bool json_uint64(const struct json_value *value, uint64_t *out)
 {
 	int64_t small;
 
-	if (is_tagged(raw(value))) {
+	if (is_tagged(raw(value)) && !is_too_big(raw(value))) {
 		*out = unpack(json_string_value(raw(value)) + 1);
 		return true;
 	}
@@ -479,6 +536,14 @@ static size_t count_packed(const char *text)
 	return n;
 }
 
+static size_t print_packed(char *out, const char *digits)
+{
+	/* What it was is not known any more, and nobody could have stored it. */
+	if (*digits == TOO_BIG)
+		return (size_t)sprintf(out, "null");
+	return (size_t)sprintf(out, "%llu", (unsigned long long)unpack(digits));
+}
+
 /* Numbers instead of the strings that stand for them. */
 static char *unpack_all(const char *text, size_t n)
 {
@@ -492,8 +557,7 @@ static char *unpack_all(const char *text, size_t n)
 
 		memcpy(out + used, text, before);
 		used += before;
-		used += (size_t)sprintf(out + used, "%llu",
-		                        (unsigned long long)unpack(p + sizeof(TAG_ESCAPED)));
+		used += print_packed(out + used, p + sizeof(TAG_ESCAPED));
 	}
 	(void)strcpy(out + used, text);
 	return out;

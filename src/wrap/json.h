@@ -14,7 +14,17 @@
 
 struct json_value;
 
-enum json_kind { JSON_KIND_NULL, JSON_KIND_BOOL, JSON_KIND_INT, JSON_KIND_UINT64, JSON_KIND_REAL, JSON_KIND_STRING, JSON_KIND_ARRAY, JSON_KIND_OBJECT };
+enum json_kind {
+	JSON_KIND_NULL,
+	JSON_KIND_BOOL,
+	JSON_KIND_INT,
+	JSON_KIND_UINT64,
+	JSON_KIND_TOO_BIG, /* an integer that does not fit 64 bits, signed or not */
+	JSON_KIND_REAL,
+	JSON_KIND_STRING,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT,
+};
 
 /* Parses the whole text.  Integers beyond int64 come out as JSON_KIND_UINT64 where they fit 64 bits
  * unsigned.  Free with json_free(). */

@@ -116,7 +116,9 @@ struct systemd *systemd_open(bool user, struct donjon_error *err)
 		r = s->sd_bus_call_method(s->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
 	if (r < 0) {
 		(void)dj_fail(err, DONJON_E_SYSTEM, "reach %s systemd over D-Bus: %s",
-			      user ? "the user's" : "the system's", strerror(-r));
+			      user ? "the user's" : "the system's",
+			      r == -ENOMEDIUM ? "neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set"
+					      : strerror(-r));
 		err->os = -r;
 		systemd_close(s);
 		return NULL;
@@ -270,6 +272,16 @@ int systemd_set_properties(struct systemd *s, const char *unit, const struct sys
 	return r < 0 ? fail(s, &error, r, "update", unit, err) : 0;
 }
 
+int systemd_attach(struct systemd *s, const char *unit, const char *below, pid_t pid,
+		   struct donjon_error *err)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r = s->sd_bus_call_method(s->bus, SERVICE, OBJECT, MANAGER, "AttachProcessesToUnit", &error, NULL,
+				      "ssau", unit, below, 1, (uint32_t)pid);
+
+	return r < 0 ? fail(s, &error, r, "move a process to", unit, err) : 0;
+}
+
 int systemd_stop(struct systemd *s, const char *unit, struct donjon_error *err)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -333,6 +345,13 @@ int systemd_set_properties(struct systemd *systemd, const char *unit,
 			   const struct systemd_property *properties, size_t n, struct donjon_error *err)
 {
 	(void)systemd, (void)unit, (void)properties, (void)n;
+	return unsupported(err);
+}
+
+int systemd_attach(struct systemd *systemd, const char *unit, const char *below, pid_t pid,
+		   struct donjon_error *err)
+{
+	(void)systemd, (void)unit, (void)below, (void)pid;
 	return unsupported(err);
 }
 

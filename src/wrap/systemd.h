@@ -40,6 +40,9 @@ int systemd_start_scope(struct systemd *systemd, const char *unit, pid_t pid,
 /* Until the unit ends: what daemon-reload writes again is these. */
 int systemd_set_properties(struct systemd *systemd, const char *unit,
 			   const struct systemd_property *properties, size_t n, struct donjon_error *err);
+/* Moves a process of the caller's into the unit's cgroup, or the one `below` it ("" or "/path"). */
+int systemd_attach(struct systemd *systemd, const char *unit, const char *below, pid_t pid,
+		   struct donjon_error *err);
 /* Also one that is not there any more. */
 int systemd_stop(struct systemd *systemd, const char *unit, struct donjon_error *err);
 

@@ -248,7 +248,7 @@ static const struct {
 	{ MAPS_OPEN "\"containerID\":0,\"size\":1,\"hostID\":", "}]}}",
 	  "linux.uidMappings[0].hostID", 0, 4294967294 },
 	{ MAPS_OPEN "\"containerID\":0,\"hostID\":1,\"size\":", "}]}}", "linux.uidMappings[0].size",
-	  0, 4294967295 },
+	  1, 4294967295 },
 	{ LINUX_OPEN "\"timeOffsets\":{\"monotonic\":{\"secs\":", "}}}}",
 	  "linux.timeOffsets.monotonic.secs", INT64_MIN, INT64_MAX },
 	{ LINUX_OPEN "\"timeOffsets\":{\"boottime\":{\"nanosecs\":", "}}}}",

@@ -230,6 +230,22 @@ static void reports_what_cannot_be_connected(void **state)
 	assert_int_equal(fd_listen_unix(s->fd, "file", SOCK_STREAM, 0600), -EADDRINUSE);
 }
 
+/* Datagram sockets have nothing to listen for. */
+static void binds_without_listening(void **state)
+{
+	const struct scratch *s = *state;
+	dj_auto_close int b = fd_bind_unix(s->fd, "socket", SOCK_DGRAM, 0600);
+	dj_auto_close int c = fd_connect_unix(s->fd, "socket", SOCK_DGRAM);
+	char got[4];
+
+	assert_true(b >= 0 && c >= 0);
+	assert_true(fcntl(b, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(fd_send(c, "four", 4, NULL, 0), 0);
+	assert_int_equal(recv(b, got, sizeof(got), MSG_DONTWAIT), 4);
+	assert_int_equal(fd_listen_unix(s->fd, "other", SOCK_DGRAM, 0600), -EOPNOTSUPP);
+	assert_int_equal(fd_bind_unix(s->fd, "socket", SOCK_DGRAM, 0600), -EADDRINUSE);
+}
+
 #define PAIR(test)    cmocka_unit_test_setup_teardown(test, setup_pair, teardown_pair)
 #define SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
@@ -240,6 +256,7 @@ int main(void)
 		PAIR(refuses_more_than_its_buffer), PAIR(reports_the_end),
 		cmocka_unit_test(closes_ranges),    cmocka_unit_test(moves_up),
 		SCRATCH(connects_at_any_length),    SCRATCH(reports_what_cannot_be_connected),
+		SCRATCH(binds_without_listening),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, NULL, NULL);

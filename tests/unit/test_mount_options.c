@@ -100,6 +100,8 @@ static const struct oci_mount_option rows[] = {
 	{ "copy-symlink", .flags = OCI_MOUNT_COPY_SYMLINK },
 	{ "src-nofollow", .flags = OCI_MOUNT_SRC_NOFOLLOW },
 	{ "dest-nofollow", .flags = OCI_MOUNT_DEST_NOFOLLOW },
+	{ "copy" },
+	{ "nocopy" },
 };
 
 static void knows_every_option(void **state)

@@ -334,6 +334,37 @@ static void makes_mount_points(void **state)
 	assert_int_equal(faccessat(s->fd, "outside/sub", F_OK, 0), -1);
 }
 
+/* The name itself: a link is what is found, whatever it leads to, and nothing is made there. */
+static void makes_mount_points_without_following(void **state)
+{
+	static const struct {
+		const char *path;
+		bool dir;
+		mode_t type;
+	} cases[] = {
+		{ "dangling", false, S_IFLNK }, { "escape-absolute", true, S_IFLNK },
+		{ "loop-b", false, S_IFLNK },   { "etc", false, S_IFDIR },
+		{ "new/deep/file", false, S_IFREG }, { "new/deep/dir", true, S_IFDIR },
+	};
+	const struct scratch *s = *state;
+	dj_auto_close int root = open_tree_root(s);
+	struct donjon_error err = { 0 };
+	struct stat st;
+
+	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
+		dj_auto_close int fd = path_make_mount_point_unfollowed(root, cases[i].path,
+		                                                        cases[i].dir, &err);
+
+		if (fd < 0)
+			fail_msg("%s: %s", cases[i].path, err.text);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_mode & S_IFMT, cases[i].type);
+	}
+	assert_int_equal(faccessat(s->fd, "root/nowhere", F_OK, 0), -1);
+	assert_int_equal(path_make_mount_point_unfollowed(root, "/", true, &err), -1);
+	assert_int_equal(err.code, DONJON_E_CONFIG);
+}
+
 static void makes_directories_with_their_mode(void **state)
 {
 	const struct scratch *s = *state;
@@ -584,6 +615,7 @@ int main(void)
 		BOTH(beneath_stays_on_its_mount),
 		BOTH(refuses_magic_links),
 		BOTH(makes_mount_points),
+		BOTH(makes_mount_points_without_following),
 		BOTH(makes_directories_with_their_mode),
 		BOTH(opens_parents),
 		BOTH(leaks_nothing),

@@ -852,7 +852,7 @@ static void test_settings(void **state)
 	assert_true(s->forced_userns && s->guard_filter && s->builtin_seccomp &&
 	            s->inside_userns_limit);
 	assert_true(s->chown_pipes && s->deny_spec_allow && s->strict_devices &&
-	            s->harden_mount_flags);
+	            s->harden_mount_flags && s->own_cgroups_only);
 	assert_true(s->added_memory && s->added_swap && s->added_pids && s->added_cpu_weight);
 	assert_true(s->added_devices && !s->force_keyring && !s->builtin_lsm &&
 	            !s->rootfs_volatile);

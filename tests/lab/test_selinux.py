@@ -1,6 +1,7 @@
 """Confinement by SELinux: the type is in force, it denies, and a wrong one is refused (T53)."""
 
 import os
+import re
 
 import pytest
 
@@ -66,6 +67,14 @@ def test_a_label_the_policy_does_not_know_is_refused(cells, fail, level, label):
     fail(cell.create(), cell=cell)
 
 
+@pytest.mark.refusal
+def test_podman_tells_a_label_from_other_errors(cells, fail, level):
+    """E8: its own expression, and what the path ends in."""
+    cell = cells(labelled("system_u:system_r:no_such_t:s0", "/bin/true"), kind="busybox")
+    found = re.search("`/proc/[a-z0-9-].+/attr.*`", fail(cell.create(), "process.selinuxLabel", cell=cell))
+    assert found and found[0].endswith("/exec`"), found
+
+
 @pytest.mark.levels("hardened")
 def test_the_container_type_is_added(cells, level):
     result = run(cells, None, "cat /proc/self/attr/current; cat /etc/passwd; echo scratch >/tmp/x && cat /tmp/x")
@@ -112,8 +121,8 @@ def test_mounts_are_labelled(cells, level, kind):
         config["annotations"] = {"run.oci.mount_context_type": kind}
     pid = cells.created(config).pid
     found = {place: os.getxattr(f"/proc/{pid}/root/{place}", "security.selinux").rstrip(b"\0").decode()
-             for place in ("dev", "dev/shm", "dev/null", "proc")}
-    assert found["dev"] == found["dev/shm"] == label and found["proc"] != label, found
+             for place in ("dev", "dev/shm", "dev/mqueue", "dev/null", "proc")}
+    assert found["dev"] == found["dev/shm"] == found["dev/mqueue"] == label and found["proc"] != label, found
     assert (found["dev/null"] == label) == (kind != "rootcontext"), "of the root alone, or of all in it"
 
 

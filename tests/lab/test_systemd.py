@@ -6,31 +6,11 @@ import subprocess
 import pytest
 
 from harness import bundle as b
+from harness import faults, oracles
 from harness.runtime import until
+from units import cgroup_of, exists, limit, limits, listed, show, systemctl
 
 pytestmark = pytest.mark.skipif(os.environ.get("DONJON_LAB") != "systemd", reason="systemd is not process 1 here")
-
-
-def systemctl(*args, check=True):
-    return subprocess.run(["systemctl", *args], check=check, capture_output=True, text=True).stdout
-
-
-def show(unit):
-    return dict(line.split("=", 1) for line in systemctl("show", unit).splitlines() if "=" in line)
-
-
-def exists(unit):
-    return show(unit)["LoadState"] == "loaded"
-
-
-def cgroup_of(pid):
-    with open(f"/proc/{pid}/cgroup") as file:
-        return file.read().strip().removeprefix("0::")
-
-
-def limit(group, file):
-    with open(f"/sys/fs/cgroup{group}/{file}") as text:
-        return text.read().strip()
 
 
 @pytest.fixture
@@ -62,12 +42,14 @@ def test_names_that_are_not_given(cells, managed, level):
     cell = cells.created(b.spec(), runtime=managed)
     assert cgroup_of(cell.state()["pid"]) == f"/system.slice/donjon-{cell.id}.scope"
     config = b.spec()
-    config["linux"]["cgroupsPath"] = "::bare"
-    assert cgroup_of(cells.created(config, runtime=managed).state()["pid"]) == "/system.slice/bare.scope"
+    for path, group in (("::bare", "/system.slice/bare.scope"), ("-.slice:lab:top", "/lab-top.scope"),
+                        ("a-b-c.slice:lab:deep", "/a.slice/a-b.slice/a-b-c.slice/lab-deep.scope")):
+        config["linux"]["cgroupsPath"] = path
+        assert cgroup_of(cells.created(config, runtime=managed).state()["pid"]) == group
 
 
 @pytest.mark.parametrize("path", ["/absolute", "name", "a:b", "a.slice:b:c:d", "system.slice:b:", "noslice:b:c",
-                                  "a--b.slice:b:c", "system.slice:b:c/d", "system.slice:b c:d"])
+                                  "a--b.slice:b:c", "system.slice:b:c/d", "system.slice:b c:d", "-a.slice:b:c", "a-.slice:b:c"])
 def test_other_shapes_are_errors(cells, managed, fail, level, path):
     """P59: exactly three parts, and each a name."""
     config = b.spec()
@@ -95,19 +77,24 @@ def test_limits_outlive_a_reload(cells, managed, level):
     assert (unit["MemoryMax"], unit["TasksMax"], unit["AllowedCPUs"]) == (str(256 << 20), "77", "0")
     assert unit["CPUQuotaPerSecUSec"] == "500ms"
     for _ in range(2):
-        assert {file: limit(unit["ControlGroup"], file) for file in FILES} == FILES
+        assert limits(unit["ControlGroup"], FILES) == FILES
         systemctl("daemon-reload")
 
 
 def test_unified_wins_in_both_places(cells, managed, level):
     """P85: a property that said otherwise would be written back."""
     config = b.spec("sleep", 60)
-    config["linux"]["resources"]["unified"] = {"memory.max": str(300 << 20), "pids.max": "55"}
+    config["linux"]["resources"].update(cpu={"cpus": "0", "mems": "0", "quota": 70000, "period": 50000})
+    config["linux"]["resources"]["unified"] = {
+        "memory.max": "300M", "pids.max": "55", "cpu.max": "30000", "cpuset.cpus": "0", "cpuset.mems": "0"}
     config["linux"]["cgroupsPath"] = "system.slice:lab:unified"
     cells.started(config, runtime=managed)
-    group = show("lab-unified.scope")["ControlGroup"]
-    systemctl("daemon-reload")
-    assert (limit(group, "memory.max"), limit(group, "pids.max")) == (str(300 << 20), "55")
+    unit = show("lab-unified.scope")
+    assert (unit["AllowedCPUs"], unit["AllowedMemoryNodes"]) == ("0", "0")
+    wanted = {"memory.max": str(300 << 20), "pids.max": "55", "cpu.max": "30000 50000"}
+    for _ in range(2):
+        assert limits(unit["ControlGroup"], wanted) == wanted
+        systemctl("daemon-reload")
 
 
 def test_annotations_set_properties(cells, managed, level):
@@ -161,3 +148,152 @@ def test_the_end_of_the_program_is_the_end_of_the_scope(cells, managed, level):
     cell = cells(config, runtime=managed)
     assert cell.run().status == 7
     until(lambda: not exists("lab-short.scope"))
+
+
+# Flags of one update after the other; what the kernel's files and the unit say then.
+UPDATES = [
+    (["--memory=128m", "--memory-swap=160m", "--memory-reservation=32m", "--cpu-quota=20000", "--cpu-share=512",
+      "--cpuset-cpus=0", "--cpuset-mems=0", "--pids-limit=33", "--blkio-weight=300"],
+     {"memory.max": str(128 << 20), "memory.swap.max": str(32 << 20), "memory.low": str(32 << 20),
+      "cpu.max": "20000 50000", "cpu.weight": "59", "cpuset.cpus": "0", "cpuset.mems": "0", "pids.max": "33",
+      "io.weight": "default 2930"},
+     {"MemoryMax": str(128 << 20), "MemorySwapMax": str(32 << 20), "MemoryLow": str(32 << 20),
+      "CPUQuotaPerSecUSec": "400ms", "CPUQuotaPeriodUSec": "50ms", "CPUWeight": "59", "AllowedCPUs": "0",
+      "AllowedMemoryNodes": "0", "TasksMax": "33", "IOWeight": "2930"}),
+    (["--cpu-period=80000", "--cpu-idle=1"], {"cpu.max": "20000 80000", "cpu.idle": "1"},
+     {"CPUQuotaPerSecUSec": "250ms", "CPUQuotaPeriodUSec": "80ms"}),
+    (["--memory=-1", "--cpu-quota=-1", "--pids-limit=-1", "--cpu-idle=0"],
+     {"memory.max": "max", "memory.swap.max": "max", "cpu.idle": "0", "cpu.weight": "59", "pids.max": "max"},
+     {"MemoryMax": "infinity", "MemorySwapMax": "infinity", "CPUQuotaPerSecUSec": "infinity", "CPUWeight": "59",
+      "TasksMax": "infinity"}),
+]
+
+
+def test_update_tells_systemd_too(cells, managed, level):
+    """F57-F65, T9, P71: what a reload writes again are the new limits."""
+    config = b.spec("sleep", 60)
+    config["linux"]["resources"].update(cpu={"quota": 50000, "period": 50000})
+    config["linux"]["cgroupsPath"] = "system.slice:lab:updated"
+    cell = cells.started(config, runtime=managed)
+    for flags, files, properties in UPDATES:
+        result = cell.runtime.call("update", *flags, cell.id)
+        assert result.ok and not result.err, result
+        unit = show("lab-updated.scope")
+        assert {name: unit[name] for name in properties} == properties
+        assert limits(unit["ControlGroup"], files) == files
+        systemctl("daemon-reload")
+        assert limits(unit["ControlGroup"], files) == files
+
+
+def test_a_paused_container(cells, managed, level):
+    """T7, T8, S9, G4: a reload does not thaw it, and it can be deleted as it is."""
+    config = b.spec("sleep", 60)
+    config["linux"]["cgroupsPath"] = "system.slice:lab:paused"
+    cell = cells.started(config, runtime=managed)
+    group = cgroup_of(cell.pid)
+    for _ in range(2):
+        assert cell.call("pause").ok
+        systemctl("daemon-reload")
+        assert cell.status() == "paused" and "frozen 1" in limit(group, "cgroup.events")
+        assert cell.call("resume").ok
+        assert cell.status() == "running" and "frozen 0" in limit(group, "cgroup.events")
+    assert cell.call("pause").ok and cell.delete("--force").ok
+    assert listed("lab-paused*") == []
+
+
+@pytest.mark.levels("none")
+def test_delete_leaves_no_unit(cells, managed, level):
+    """G4: of one that runs, of one that has ended, and of one whose unit has failed."""
+    config = b.spec("sleep", 60)
+    config["annotations"] = {"org.systemd.property.TimeoutStopUSec": "uint64 500000",
+                             "org.systemd.property.CollectMode": "'inactive'"}
+    for end in ("force", "kill", "fail"):
+        config["linux"]["cgroupsPath"] = f"system.slice:lab:gone-{end}"
+        cell = cells.started(config, runtime=managed)
+        if end == "fail":  # frozen, it cannot heed the signal
+            assert cell.call("pause").ok
+            systemctl("stop", "lab-gone-fail.scope")
+            assert show("lab-gone-fail.scope")["ActiveState"] == "failed"
+        elif end == "kill":
+            assert cell.kill("KILL").ok
+        if end != "force":
+            cell.wait_stopped()
+        assert cell.delete(*(["--force"] if end == "force" else [])).ok
+        assert listed(f"lab-gone-{end}*") == []
+
+
+@pytest.mark.levels("none")
+def test_a_unit_that_failed_is_not_in_the_way(cells, managed, level):
+    """G2, Z24: what is left of a scope of that name is reset."""
+    with subprocess.Popen(["systemd-run", "--quiet", "--scope", "--unit=lab-failed-before.scope",
+                           "--property=TimeoutStopSec=500ms", "sh", "-c", "trap '' TERM; echo; sleep 60 & wait; wait"],
+                          stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        systemctl("stop", "lab-failed-before.scope")
+    assert show("lab-failed-before.scope")["ActiveState"] == "failed"
+    config = b.spec("sleep", 60)
+    config["linux"]["cgroupsPath"] = "system.slice:lab:failed-before"
+    cell = cells.started(config, runtime=managed)
+    assert show("lab-failed-before.scope")["ActiveState"] == "active"
+    assert cell.delete("--force").ok and listed("lab-failed-before*") == []
+
+
+NO_BUS = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}
+
+
+def test_without_a_bus(cells, managed, fail, level):
+    """G3: an error, never another manager; and one that could not be deleted still can be."""
+    config = b.spec("sleep", 60)
+    fail(cells(config, runtime=managed).create(env=NO_BUS), "the system's systemd", "D-Bus", within=20)
+    cell = cells.started(config, runtime=managed)
+    group = cgroup_of(cell.pid)
+    before = limit(group, "pids.max")
+    for arguments in (("update", "--pids-limit=9", cell.id), ("delete", "--force", cell.id)):
+        result = cell.runtime.call(*arguments, env=NO_BUS)
+        problems = oracles.refusal_problems(result, "D-Bus", within=20)
+        assert not problems, f"{problems}: {result}"
+        assert cell.status() == "stopped" or limit(group, "pids.max") == before
+    assert cell.delete("--force").ok and listed(f"donjon-{cell.id}*") == []
+
+
+@pytest.mark.levels("none")
+def test_delete_of_a_half_made_one_ends_nobody_else(cells, managed, level):
+    """Z8, T71: it died before its scope was there, and the name is another container's."""
+    config = b.spec("sleep", 60)
+    config["linux"]["cgroupsPath"] = "system.slice:lab:shared"
+    first = cells.started(config, runtime=managed)
+    second = cells(config, runtime=managed)
+    killed = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=sendmsg:signal=SIGKILL:when=2"]
+    done = subprocess.run([*killed, *managed.argv("create", "--bundle", second.bundle.path, second.id)], check=False)
+    assert done.returncode != 0 and second.status() == "creating"
+    assert not second.delete("--force").ok
+    assert first.status() == "running" and exists("lab-shared.scope")
+    assert first.delete("--force").ok and second.delete("--force").ok
+    assert listed("lab-shared*") == []
+
+
+class Deaths(faults.Campaign):
+    """The runtime is killed at one call after the other."""
+
+    def _judge(self, cell, point, result):
+        kind, why = super()._judge(cell, point, result)
+        unit = f"donjon-{cell.id}.scope"
+        made = cell.status() in ("created", "running")
+        if kind == "killed" and point.verb == "create" and not made:
+            try:  # nobody has to delete it first
+                until(lambda: listed(unit) == [], 10)
+            except AssertionError:
+                return "violation", f"{unit} is left"
+        return kind, why
+
+
+@pytest.mark.levels("none")
+def test_a_runtime_that_is_killed(managed, session_dir, host, capsys, level):
+    """T71, G4: between the scope's beginning and the container's, wherever that is: no unit stays."""
+    seed = int(os.environ.get("DONJON_FAULT_SEED", 1))
+    campaign = Deaths(managed, session_dir, seed)
+    points = campaign.points(("create",), faults.DEATHS, 14) + campaign.points(("delete",), faults.DEATHS, 4)
+    outcomes = campaign.run(points, workers=1)
+    assert not outcomes.violations, f"seed {seed}: {outcomes}"
+    assert outcomes.counts()["killed"] > len(points) / 2, str(outcomes)
+    until(lambda: listed("donjon-*") == [])

@@ -8,18 +8,19 @@ import tempfile
 
 import pytest
 
-from harness import linux, oracles
+from harness import against, linux, oracles
 from harness.runtime import until
 
 from support_containerd import Containerd
 from support_docker import IMAGE, Docker, Dockerd
-from support import ENDED, LEVELS, RUNTIME, TAG, Outcome, is_donjon, make_network
+from support import ENDED, RUNTIME, TAG, Outcome, is_donjon, levels_of, make_network
 from support_images import Images, cell
 
-pytest_plugins = ["support_podman"]
+pytest_plugins = ["support_podman", "support_cri"]
 
 
 def pytest_configure(config):
+    config.pluginmanager.register(against)
     if not RUNTIME.exists():
         raise pytest.UsageError(f"{RUNTIME} is missing: build first, or set DONJON_BUILD or DONJON_RUNTIME")
     if os.geteuid() != 0:
@@ -36,13 +37,15 @@ def pytest_generate_tests(metafunc):
     if marker is None:
         return
     engine, *names = marker.args
-    levels = LEVELS if is_donjon() else LEVELS[:1]
-    cases = [pytest.param(Outcome(engine, name, level), id=f"{level}-{name}") for name in names for level in levels]
+    cases = [pytest.param(Outcome(engine, name, level), id=f"{level}-{name}")
+             for name in names for level in levels_of(engine, name)]
     metafunc.parametrize("outcome", cases)
 
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name == "test_table.py")  # judges the others: last
+    for item in items if against.IS_PEER else []:
+        item.add_marker(pytest.mark.peer)  # at level none every row runs
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -17,8 +17,9 @@ import types
 
 import pytest
 
-from harness import linux, oracles
-from harness.runtime import until
+from harness import against, linux, oracles
+from harness import runtime as processes
+from harness.runtime import patient, until
 
 import table
 
@@ -28,13 +29,23 @@ RUNTIME = pathlib.Path(os.environ.get("DONJON_RUNTIME", BUILD / "donjon"))
 CACHE = pathlib.Path(os.environ.get("DONJON_CACHE", BUILD / "cache"))
 LEVELS = ("none", "hardened")
 TAG = f"de{os.getpid()}"  # in the name of everything a session makes
+processes.BRIEF = 2.0  # an engine takes its time before it calls a runtime
 
 CLAIMED = set()  # rows that have a test
 ENDED = {}  # of this session: whether the tests of a row passed, by level
 
 
 def is_donjon():
-    return RUNTIME.name not in ("runc", "crun")
+    return not against.IS_PEER
+
+
+def levels_of(engine, name):
+    """Where a row is tried.  A program that is no runtime has no levels: once, and twice where one is refused."""
+    if against.IS_PEER:
+        return LEVELS[:1]
+    if against.IS_FAKE and not table.outcome(engine, name, "hardened"):
+        return LEVELS[1:]
+    return LEVELS
 
 
 def row(engine, *names):
@@ -154,7 +165,7 @@ class Daemon:
             assert self._popen.poll() is None, f"{self.argv[0]} ended: {self.said()}"
             return ready()
 
-        until(judge, timeout, lambda: f"{self.argv[0]} is not ready: {self.said()}")
+        until(judge, timeout, lambda: f"{self.argv[0]} is not ready: {self.said()}", apart=True)
         return self
 
     def said(self):
@@ -190,21 +201,38 @@ LIMITS = {  # name: (v1 controller, v1 file, v2 file)
     "pids": ("pids", "pids.max", "pids.max"),
     "cpu": ("cpu", "cpu.cfs_quota_us", "cpu.max"),
     "shares": ("cpu", "cpu.shares", "cpu.weight"),
+    "period": ("cpu", "cpu.cfs_period_us", "cpu.max"),
+    "cpus": ("cpuset", "cpuset.cpus", "cpuset.cpus"),
 }
 
 
-def limits_of(pid):
-    """What the kernel holds a process to, read from outside, by name: the number, or a word."""
+def cgroup_files(pid):
+    """A function that reads a file of the process's cgroup: controller, name on v1, name on v2."""
     with open(f"/proc/{pid}/cgroup") as lines:
         paths = {name: path for _, names, path in (line.strip().split(":", 2) for line in lines)
                  for name in names.split(",")}
     roots = linux.cgroup_roots()
-    found = {}
-    for name, (controller, v1, v2) in LIMITS.items():
+
+    def read(controller, v1, v2):
         file = f"{roots[controller]}{paths[controller]}/{v1}" if controller in roots else f"{roots['']}{paths['']}/{v2}"
-        word = pathlib.Path(file).read_text().split()[0]
+        return pathlib.Path(file).read_text()
+
+    return read
+
+
+def limits_of(pid):
+    """What the kernel holds a process to, read from outside, by name: the number, or a word."""
+    read, found = cgroup_files(pid), {}
+    for name, files in LIMITS.items():
+        words = read(*files).split() or [""]
+        word = words[-1] if name == "period" else words[0]
         found[name] = int(word) if word.lstrip("-").isdigit() else word
     return found
+
+
+def members_of(pid):
+    """Every process of the process's cgroup."""
+    return {int(member) for member in cgroup_files(pid)("pids", "cgroup.procs", "cgroup.procs").split()}
 
 
 # Network namespaces
@@ -283,7 +311,7 @@ class Terminal:
         return bool(chunk)
 
     def wait_for(self, text, timeout=15.0):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + patient(timeout)
         while text not in self.text:
             assert time.monotonic() < end, f"{text!r} never came: {self.text}"
             self._read(0.1)
@@ -297,7 +325,7 @@ class Terminal:
 
     def wait(self, timeout=20.0):
         """The exit status."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + patient(timeout)
         while self._popen.poll() is None:
             assert time.monotonic() < end, f"{self.argv} does not end: {self.text}"
             self._read(0.05)

@@ -3,7 +3,7 @@ exec and port-forward over the websockets of the streaming server."""
 
 import base64
 import contextlib
-import importlib
+import importlib.util
 import itertools
 import json
 import os
@@ -14,15 +14,22 @@ import subprocess
 import sys
 import urllib.parse
 
+import pytest
+
 from harness.runtime import until
 
-from support import TAG, Done, inside_network
+from support import TAG, Done, inside_network, missing
+from support_images import cell, pause
 
 PROTO = pathlib.Path(__file__).with_name("cri.proto")
 DEADLINE = 30  # seconds for any one call
 POD, CONTAINER, NODE, TARGET = range(4)
 RUNTIME_DEFAULT, UNCONFINED, LOCALHOST = range(3)
 CREATED, RUNNING, EXITED = range(3)
+
+IMAGE = "localhost/cell:latest"
+MISSING = [missing("containerd", "protoc"), pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("grpc", "google"))), reason="python3-grpcio or python3-protobuf is missing")]
 
 _serial = itertools.count()
 
@@ -89,13 +96,14 @@ class Pod:
     def address(self):
         return self.client.PodSandboxStatus(pod_sandbox_id=self.id).status.network.ip
 
-    def container(self, image, *command, security=None, resources=None, start=True, **config):
+    def container(self, image, *command, security=None, resources=None, start=True, name=None, attempt=0, **config):
         """A container that runs, as the kubelet starts one: a pid namespace of its own unless told otherwise."""
         security = {"namespace_options": {"pid": CONTAINER}, **(security or {})}
-        name = f"cell-{next(_serial)}"
-        config = {"metadata": {"name": name}, "image": {"image": image}, "command": command, "log_path": f"{name}.log",
+        name = name or f"cell-{next(_serial)}"
+        log = f"{name}.{attempt}.log"
+        config = {"metadata": {"name": name, "attempt": attempt}, "image": {"image": image}, "command": command, "log_path": log,
                   "linux": {"security_context": security, "resources": resources or {}}, **config}
-        container = Container(self, name, self.client.CreateContainer(
+        container = Container(self, log, self.client.CreateContainer(
             pod_sandbox_id=self.id, config=config, sandbox_config=self.config).container_id)
         self._containers.append(container)
         if start:
@@ -103,22 +111,34 @@ class Pod:
         return container
 
     def clear(self):
-        for container in self._containers:
+        for container in list(self._containers):
             container.stop()
-            until(lambda: container.status().state != RUNNING)  # containerd may hear of the end after us
-            self.client.RemoveContainer(container_id=container.id)
+            container.remove()
+
+    def forget(self, container):
+        self._containers.remove(container)
+
+    def remove_at_once(self):
+        """While it runs, containers and all."""
+        self.client.RemovePodSandbox(pod_sandbox_id=self.id)
         self._containers.clear()
+        self.id = None
+
+    def stop(self):
+        self.client.StopPodSandbox(pod_sandbox_id=self.id)
 
     def remove(self):
+        if self.id is None:
+            return
         self.clear()
-        self.client.StopPodSandbox(pod_sandbox_id=self.id)
+        self.stop()
         self.client.RemovePodSandbox(pod_sandbox_id=self.id)
 
 
 class Container:
-    def __init__(self, pod, name, id):
+    def __init__(self, pod, log, id):
         self._pod, self._client, self.id = pod, pod.client, id
-        self._log = pod.logs / f"{name}.log"
+        self._log = pod.logs / log
 
     def start(self):
         self._client.StartContainer(container_id=self.id)
@@ -126,10 +146,13 @@ class Container:
     def status(self):
         return self._client.ContainerStatus(container_id=self.id).status
 
+    def info(self):
+        """What containerd tells besides: the pid and the config.json it gave the runtime."""
+        return json.loads(self._client.ContainerStatus(container_id=self.id, verbose=True).info["info"])
+
     @property
     def pid(self):
-        info = self._client.ContainerStatus(container_id=self.id, verbose=True).info["info"]
-        return json.loads(info)["pid"]
+        return self.info()["pid"]
 
     def wait(self, timeout=10.0):
         """Its exit status."""
@@ -150,6 +173,14 @@ class Container:
     def stop(self, timeout=0):
         self._client.StopContainer(container_id=self.id, timeout=timeout)
 
+    def remove(self):
+        until(lambda: self.status().state != RUNNING)  # containerd may hear of the end after us
+        self._client.RemoveContainer(container_id=self.id)
+        self._pod.forget(self)
+
+    def update(self, **resources):
+        self._client.UpdateContainerResources(container_id=self.id, linux=resources)
+
     def run(self, *command, timeout=10):
         """ExecSync: what probes and `crictl exec -s` use."""
         answer = self._client.ExecSync(container_id=self.id, cmd=command, timeout=timeout)
@@ -160,6 +191,11 @@ class Container:
         """`kubectl exec -i`: its streams by channel; channel 3 is the verdict."""
         url = self._client.Exec(container_id=self.id, cmd=command, tty=tty, stdin=True, stdout=True,
                                 stderr=not tty).url
+        return inside_network(self._pod.network, _converse, url, typed)
+
+    def attach(self, typed):
+        """`kubectl attach -i`: what comes until the container ends."""
+        url = self._client.Attach(container_id=self.id, stdin=True, stdout=True, stderr=True).url
         return inside_network(self._pod.network, _converse, url, typed)
 
 
@@ -260,3 +296,46 @@ class WebSocket:
 
     def close(self):
         self._socket.close()
+
+
+# Fixtures
+
+
+@pytest.fixture(scope="module")
+def client(containerd, images, session_dir):
+    for name, recipe in ((IMAGE, cell), ("localhost/pause:latest", pause)):
+        containerd.load(images(name, recipe), "k8s.io")
+    client = Client(containerd.socket, compile_messages(session_dir))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def make_pod(client, containerd, session_dir):
+    """Pods of a module, all removed at its end; then nothing is left."""
+    logs = session_dir / "pods"
+    logs.mkdir(exist_ok=True)
+    pods = []
+
+    def make(level, **config):
+        pods.append(Pod(client, level, logs, containerd.network, **config))
+        return pods[-1]
+
+    yield make
+    for pod in pods:
+        pod.remove()
+    containerd.expect_nothing_left(TAG)
+
+
+@pytest.fixture(scope="module")
+def ordinary_pods(make_pod):
+    """One a level for all tests that ask nothing of the pod."""
+    pods = {}
+    return lambda level: pods.get(level) or pods.setdefault(level, make_pod(level))
+
+
+@pytest.fixture
+def pod(ordinary_pods, outcome):
+    pod = ordinary_pods(outcome.level)
+    yield pod
+    pod.clear()

@@ -15,7 +15,7 @@ from harness import linux
 from harness.runtime import until
 
 import table
-from support import CLAIMED, LEVELS, RUNTIME, Outcome, Terminal, call, is_donjon
+from support import CLAIMED, LEVELS, RUNTIME, Outcome, Terminal, call, is_donjon, levels_of
 from support_images import busybox, cell
 from support_machine import Machine, mounts
 
@@ -69,10 +69,13 @@ def rows(*names):
             if name not in table.TABLE[engine]:
                 continue
             CLAIMED.add((engine, name))
-            for level in LEVELS if is_donjon() else LEVELS[:1]:
+            for level in levels_of(engine, name):
                 outcome = PodmanOutcome(engine, name, level)
+                marks = [pytest.mark.refusal] if outcome.is_refused else []
+                if isinstance(table.TABLE[engine][name], table.Declined):
+                    marks.append(pytest.mark.apart("podman itself says no"))
                 cases.append(pytest.param(outcome, id=f"{name}-{'rootless' if outcome.rootless else 'rootful'}-{level}",
-                                          marks=[pytest.mark.refusal] if outcome.is_refused else []))
+                                          marks=marks))
     assert cases, f"not in table.py: {names}"
     return pytest.mark.parametrize("outcome", cases)
 
@@ -185,6 +188,10 @@ class Podman:
         self._machine, self.rootless, self.level = machine, rootless, level
         self._env = {"TMPDIR": machine.dir / "scratch"}
         self._made = []
+
+    def environment(self, **env):
+        """More of it, for what follows."""
+        self._env.update(env)
 
     def argv(self, *args):
         return self._machine.argv("podman", f"--runtime={NAMES[self.level]}", *args, rootless=self.rootless, **self._env)

@@ -2,7 +2,6 @@
 support_cri.py is the client."""
 
 import dataclasses
-import importlib.util
 import json
 import os
 import re
@@ -14,53 +13,10 @@ from harness.runtime import until
 
 import support
 import support_cri as cri
-from support import ROOT, TAG, filled, gone, limits_of, missing, row
-from support_cri import CONTAINER, LOCALHOST, NODE, POD, RUNTIME_DEFAULT, TARGET, UNCONFINED, Failed
-from support_images import cell, pause
+from support import ROOT, filled, gone, limits_of, row
+from support_cri import CONTAINER, IMAGE, LOCALHOST, NODE, POD, RUNTIME_DEFAULT, TARGET, UNCONFINED, Failed
 
-pytestmark = [missing("containerd", "protoc"), pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, ("grpc", "google"))), reason="python3-grpcio or python3-protobuf is missing")]
-IMAGE = "localhost/cell:latest"
-
-
-@pytest.fixture(scope="module")
-def client(containerd, images, session_dir):
-    for name, recipe in ((IMAGE, cell), ("localhost/pause:latest", pause)):
-        containerd.load(images(name, recipe), "k8s.io")
-    client = cri.Client(containerd.socket, cri.compile_messages(session_dir))
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def make_pod(client, containerd, session_dir):
-    """Pods of a module, all removed at its end; then nothing is left."""
-    logs = session_dir / "pods"
-    logs.mkdir()
-    pods = []
-
-    def make(level, **config):
-        pods.append(cri.Pod(client, level, logs, containerd.network, **config))
-        return pods[-1]
-
-    yield make
-    for pod in pods:
-        pod.remove()
-    containerd.expect_nothing_left(TAG)
-
-
-@pytest.fixture(scope="module")
-def ordinary_pods(make_pod):
-    """One a level for all tests that ask nothing of the pod."""
-    pods = {}
-    return lambda level: pods.get(level) or pods.setdefault(level, make_pod(level))
-
-
-@pytest.fixture
-def pod(ordinary_pods, outcome):
-    pod = ordinary_pods(outcome.level)
-    yield pod
-    pod.clear()
+pytestmark = cri.MISSING
 
 
 # Security contexts: what the pod spec says, a script that looks from inside, and what it says
@@ -194,13 +150,11 @@ def test_the_pid_namespace_of_another_container(pod, outcome):
 def test_containers_of_a_pod_share_memory_and_network(pod, outcome):
     """IPC and network are the pod's; so is the user namespace at the default level, or the owners of
     files in /dev/shm would not fit (decision 5)."""
-    server = pod.container(IMAGE, "/bin/sh", "-c", "echo shared >/dev/shm/file; echo hello | nc -l -p 7000 >/dev/null; sleep 1000")
+    pod.container(IMAGE, "/bin/sh", "-c", "echo shared >/dev/shm/file; echo hello | nc -l -p 7000 >/dev/null; sleep 1000")
     client = pod.container(IMAGE, "/bin/sh", "-c",
                            "until [ -s /dev/shm/file ]; do sleep 0.05; done; cat /dev/shm/file; stat -c %u /dev/shm/file;"
                            "until echo | nc 127.0.0.1 7000 2>/dev/null; do sleep 0.05; done")
     assert client.wait() == 0 and client.log() == "shared\n0\nhello\n", (client.log(), client.log("stderr"))
-    pids = [c.pid for c in (server,)]
-    assert pids
 
 
 @row("cri", "pods-reach-each-other")
@@ -274,8 +228,7 @@ def test_resources(pod, outcome):
 def test_update(pod, outcome):
     """In-place resize of a pod."""
     container = pod.container(IMAGE, "/bin/sleep", "1000", resources={"memory_limit_in_bytes": 64 << 20})
-    pod.client.UpdateContainerResources(container_id=container.id, linux={
-        "memory_limit_in_bytes": 96 << 20, "cpu_quota": 30000, "cpu_period": 100000})
+    container.update(memory_limit_in_bytes=96 << 20, cpu_quota=30000, cpu_period=100000)
     found = limits_of(container.pid)
     assert (found["memory"], found["cpu"]) == (96 << 20, 30000), found
 

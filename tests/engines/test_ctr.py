@@ -74,11 +74,11 @@ LOOKS = {
     "host-network": Look(["--net-host"], "readlink /proc/self/ns/net", r"net:\[{engine_net}\]"),
     "host-pid": Look(["--with-ns", f"pid:/proc/{os.getpid()}/ns/pid"], "readlink /proc/self/ns/pid", r"pid:\[{host_pid}\]"),
     "host-ipc": Look(["--with-ns", f"ipc:/proc/{os.getpid()}/ns/ipc"], "readlink /proc/self/ns/ipc", r"ipc:\[{host_ipc}\]"),
-    "capability-extra": Look(["--cap-add", "CAP_SYS_ADMIN"], of_status("CapEff"), "CapEff:\t.*"),
+    "capability-extra": Look(["--cap-add", "CAP_SYS_ADMIN"], of_status("CapEff"), "CapEff:\t0{8}a82425fb"),
     "device": Look(["--device", "/dev/fuse"], "ls /dev/fuse", "/dev/fuse"),
     "engine-socket": Look(bind("{socket}", "/containerd.sock", "rw"), "ls /containerd.sock", "/containerd.sock"),
     "host-path": Look(bind("/etc", "/host", "ro"), "ls -d /host/passwd", "/host/passwd"),
-    "shared-propagation": Look(["--rootfs-propagation", "shared"], "echo ran", "ran"),
+    "shared-propagation": Look(["--rootfs-propagation", "shared"], "grep -c ' / / .* shared:' /proc/self/mountinfo", "1"),
 }
 
 

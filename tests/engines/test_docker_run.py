@@ -106,7 +106,7 @@ LOOKS = {
     "pid-host": Look(["--pid=host"], "readlink /proc/self/ns/pid", r"pid:\[{host_pid}\]"),
     "ipc-host": Look(["--ipc=host"], "readlink /proc/self/ns/ipc", r"ipc:\[{host_ipc}\]"),
     "device": Look(["--device=/dev/fuse"], "ls /dev/fuse", "/dev/fuse"),
-    "device-rule": Look(["--device-cgroup-rule=c 10:229 rwm"], "echo ran", "ran"),
+    "device-rule": Look(["--device-cgroup-rule=c 10:229 rwm"], "mknod /own c 10 229 && exec 3<>/own && echo open", "open"),
     "engine-socket": Look(["-v{socket}:/var/run/docker.sock"], "ls /var/run/docker.sock", "/var/run/docker.sock"),
     "engine-socket-elsewhere": Look(["-v{socket}:/run/other.sock"], "ls /run/other.sock", "/run/other.sock"),
     "host-path": Look(["-v/etc:/host:ro"], "ls /host/passwd", "/host/passwd"),

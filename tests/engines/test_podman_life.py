@@ -162,6 +162,28 @@ def test_attach(podman):
     assert podman.ok("wait", name) == "4"
 
 
+@rows("attach-detach")
+def test_detach_from_a_container(podman):
+    """The keys leave it running, to be attached to again."""
+    name = podman.started("--interactive --tty", "while read line; do echo \"<$line>\"; done")
+    for word in ("one", "two"):
+        with terminal(podman, "attach", name) as tty:
+            tty.type(f"{word}\n")
+            tty.wait_for(f"<{word}>")
+            tty.type("\x10")
+            time.sleep(0.3)
+            tty.type("\x11")
+            tty.wait()
+    assert podman.status(name) == "running"
+
+
+@rows("logs-follow")
+def test_logs_as_they_come(podman):
+    name = podman.started(script="for i in 1 2 3; do echo $i; sleep 0.2; done")
+    done = podman("logs", "--follow", name)
+    assert (done.status, done.out) == (0, "1\n2\n3\n"), str(done)
+
+
 @rows("stop")
 def test_stop(podman):
     name = podman.started(script=SERVICE)
@@ -219,7 +241,8 @@ def test_forced_removal(podman):
 
 @rows("time-limit")
 def test_time_limit(podman):
-    assert podman.run("--timeout=1", "sleep 1000").status != 0
+    done = podman.run("--timeout=1", "echo begun; sleep 1000")
+    assert done.status != 0 and done.out == "begun\n", done
 
 
 @rows("pause")
@@ -417,10 +440,31 @@ def test_commit(podman, outcome):
         podman.ok("rmi", "--force", image)
 
 
+@rows("commit-pause")
+def test_commit_of_a_paused_container(podman, outcome):
+    name = podman.started()
+    image = f"localhost/paused-{outcome.level}"
+    done = podman("commit", "--quiet", "--pause", name, image)
+    if outcome.judge(done):
+        assert podman.status(name) == "running"
+        podman.ok("rmi", "--force", image)
+
+
+@rows("checkpoint")
+def test_checkpoint(podman):
+    """Refused at every level, by podman or by us, and the container goes on."""
+    name = podman.started()
+    done = podman("container", "checkpoint", name)
+    assert not done.ok and done.err, str(done)
+    assert podman.status(name) == "running" and podman("exec", name, "/bin/true").ok
+
+
 @rows("diff")
 def test_diff(podman, outcome):
-    name = podman.started()
-    assert "/etc/shadow" not in podman.ok("diff", name)
+    name = podman.started(script="echo new >/etc/new; echo up; sleep 1000")
+    said(podman, name, "up")
+    lines = podman.ok("diff", name).splitlines()
+    assert ("A /etc/new" in lines) == (outcome.level == "none"), lines
 
 
 # The engine's other ways

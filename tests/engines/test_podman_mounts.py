@@ -28,6 +28,7 @@ class Mount:
 WRITE = "echo new >/data/new && cat /data/new /data/old"
 FLAGS = "awk '$2 == \"/data\" { print $4 }' /proc/mounts | tail -n 1"
 PROPAGATION = "grep ' /data ' /proc/self/mountinfo | grep -o -E 'shared|master' || echo private"
+UNBINDABLE = "grep ' /data ' /proc/self/mountinfo | grep -o unbindable"
 
 MOUNTS = {
     "volume": Mount("-v DIR:/data", WRITE, "new\nold", owner=0),
@@ -36,6 +37,8 @@ MOUNTS = {
     "volume-overlay": Mount("-v DIR:/data:O", WRITE, "new\nold"),
     "volume-label": Mount("-v DIR:/data:z", WRITE, "new\nold"),
     "volume-label-private": Mount("-v DIR:/data:Z", WRITE, "new\nold"),
+    "volume-read-write": Mount("-v DIR:/data:rw", WRITE, "new\nold", owner=0),
+    "volume-overlay-upper": Mount("-v DIR:/data:O,upperdir=DIR/../upper,workdir=DIR/../work", WRITE, "new\nold"),
     "volume-noexec": Mount("-v DIR:/data:noexec,nosuid,nodev", FLAGS, ".*nosuid,nodev,noexec.*"),
     "volume-exec": Mount("-v DIR:/data:exec", "cp /bin/busybox /data/echo && /data/echo executed", "executed"),
     "volume-suid": Mount("-v DIR:/data:suid", FLAGS, "(?!.*nosuid).*"),
@@ -48,6 +51,9 @@ MOUNTS = {
     "volume-rslave": Mount("-v DIR:/data:rslave", PROPAGATION, "master"),
     "volume-shared": Mount("-v DIR:/data:shared", PROPAGATION, "shared(\nmaster)?"),
     "volume-rshared": Mount("-v DIR:/data:rshared", PROPAGATION, "shared(\nmaster)?"),
+    "volume-unbindable": Mount("-v DIR:/data:unbindable", UNBINDABLE, "unbindable"),
+    "volume-runbindable": Mount("-v DIR:/data:runbindable", UNBINDABLE, "unbindable"),
+    "volume-anonymous": Mount("-v /data", "echo new >/data/new && cat /data/new; grep -c ' /data ' /proc/mounts", "new\n1"),
     "volume-several": Mount("-v DIR:/data -v DIR/old:/etc/old:ro", "cat /etc/old", "old"),
     "volume-idmap": Mount("--userns=auto -v DIR:/data:idmap", WRITE, "new\nold", owner=0),
     "volume-etc": Mount("-v /etc:/data:ro", "test -e /data/passwd && echo exposed", "exposed"),
@@ -68,10 +74,12 @@ MOUNTS = {
 def directory(machine, work, outcome):
     """A directory of the user's on the host with one file in it."""
     path = work / "data"
-    path.mkdir()
+    beside = work / "upper", work / "work"
+    for each in (path, *beside):
+        each.mkdir()
     (path / "old").write_text("old\n")
     if outcome.rootless:
-        for each in (path, path / "old"):
+        for each in (path, path / "old", *beside):
             os.chown(each, UID, UID)
     return path
 
@@ -104,6 +112,14 @@ def test_named_volume(podman, outcome):
     assert podman.run(options, "echo kept >/home/user/file && stat -c %u:%g /home/user").out == "1000:1000\n"
     assert podman.run(options, "cat /home/user/file").out == "kept\n"
     podman.ok("volume", "rm", volume)
+
+
+@rows("volume-copy", "volume-nocopy")
+def test_files_of_the_image_in_a_new_volume(podman, outcome):
+    volume, option = f"{outcome.row}-{outcome.level}", outcome.row.removeprefix("volume-")
+    done = podman.run(f"-v {volume}:/home:{option}", "ls /home; stat -c %u /home")
+    podman.ok("volume", "rm", volume)
+    assert (done.status, done.out) == (0, "user\n0\n" if option == "copy" else "0\n"), str(done)
 
 
 @rows("volumes-from")

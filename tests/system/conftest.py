@@ -10,8 +10,9 @@ import types
 import pytest
 
 from harness import bundle as bundles
-from harness import linux, oracles
+from harness import against, linux, oracles
 from harness import runtime as processes
+from harness.against import IS_PEER
 from harness.runtime import Cell, Runtime, fresh_id, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -30,14 +31,11 @@ TAG = f"dt{os.getpid()}"
 
 
 def runtime_kind():
-    name = RUNTIME.name
-    return name if name in ("runc", "crun", "true", "false") else "donjon"
-
-
-IS_PEER = runtime_kind() in ("runc", "crun")
+    return RUNTIME.name if against.IS_PEER or against.IS_FAKE else "donjon"
 
 
 def pytest_configure(config):
+    config.pluginmanager.register(against)
     missing = [p for p in (RUNTIME, PRISONER) if not p.exists()]
     if missing:
         raise pytest.UsageError(f"{missing[0]} is missing: build first, or set DONJON_BUILD, DONJON_RUNTIME, "
@@ -73,11 +71,6 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if LAB and item.get_closest_marker("host"):
             item.add_marker(pytest.mark.skip(reason="not in the lab"))
-    if not IS_PEER:
-        return
-    for item in items:
-        if item.get_closest_marker("peer") is None:
-            item.add_marker(pytest.mark.skip(reason=f"donjon's own behaviour, not {RUNTIME.name}'s"))
 
 
 def pytest_report_header():
@@ -173,7 +166,8 @@ def host(canary, state_root):
     _reap_zombies()
     if host.differences():
         try:
-            until(lambda: not host.differences(), 2.0, lambda: "the host changed: " + "; ".join(host.differences()))
+            until(lambda: _reap_zombies() or not host.differences(), 2.0,
+                  lambda: "the host changed: " + "; ".join(host.differences()))
         finally:
             oracles.restore(host.before, TAG)
             _reap_zombies()
@@ -207,7 +201,7 @@ class Cells:
     def created(self, *args, **kwargs):
         cell = self(*args, **kwargs)
         result = cell.create()
-        assert result.ok, result
+        assert result.ok and cell.status() == "created", result
         return cell
 
     def started(self, *args, **kwargs):

@@ -508,7 +508,8 @@ static const struct command {
 	{ "read", cmd_read, false },     { "echo", cmd_echo, false },
 	{ "rusage", cmd_rusage, false }, { "headless", cmd_headless, true },
 	{ "stalk", cmd_stalk, true },    { "shoot", cmd_shoot, true },
-	{ "swap", cmd_swap, true },
+	{ "swap", cmd_swap, true },      { "notify", cmd_notify, true },
+	{ "flood", cmd_flood, true },
 };
 /* clang-format on */
 

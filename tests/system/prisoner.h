@@ -50,5 +50,7 @@ int cmd_checks(int argc, char **argv);
 int cmd_stalk(int argc, char **argv);
 int cmd_shoot(int argc, char **argv);
 int cmd_swap(int argc, char **argv);
+int cmd_notify(int argc, char **argv);
+int cmd_flood(int argc, char **argv);
 
 #endif

@@ -205,16 +205,26 @@ static void report_lsm(void)
 
 static void report_scheduling(void)
 {
-	struct sched_param param = { 0 };
 	struct itimerval timer = { 0 };
-	sched_getparam(0, &param);
+	struct { /* struct sched_attr, which libc headers lack */
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = { 0 };
+	syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0);
 	getitimer(ITIMER_REAL, &timer);
 	json_open("sched", '{');
 	json_number("policy", syscall(SYS_sched_getscheduler, 0));
-	json_number("priority", param.sched_priority);
+	json_number("priority", attr.priority); /* musl's sched_getparam() knows nothing */
 	errno = 0;
 	json_number("nice", getpriority(PRIO_PROCESS, 0));
 	json_number("ioprio", syscall(SYS_ioprio_get, 1, 0));
+	json_number("flags", (long long)attr.flags);
+	json_number("runtime", (long long)attr.runtime);
+	json_number("deadline", (long long)attr.deadline);
+	json_number("period", (long long)attr.period);
 	json_number("timer", timer.it_value.tv_sec);
 	put_file("timerslack", "/proc/self/timerslack_ns");
 	json_close('}');

@@ -46,6 +46,11 @@ def podman_after_create(text):
                                     text) else "error"
 
 
+def podman_attribute(text):
+    """E8: lab/test_selinux.py makes one."""
+    return bool(re.search("`/proc/[a-z0-9-].+/attr.*`", text))
+
+
 def podman_exec_status(text):
     """E9."""
     return 127 if _has_one(text, "not found", "executable path is empty", "no such file") else 126
@@ -168,6 +173,102 @@ def test_podman_is_not_told_of_an_option_of_restore(runtime):
     assert not _has_one(result.stdout + result.stderr, "flag needs an argument", "requires an argument")
 
 
+# The texts themselves: M1-M13, each with what every caller makes of it.  A text that says nothing of a program, a
+# path or an end must be read as nothing of the kind: "error", 126, 128, 125 are what callers conclude from any error.
+
+NOTHING = ("error", 126, 128, 125)
+GONE = {"stopped": ("gone", "gone"), "missing": ("missing", "error")}
+
+
+def _bad_program(*args):
+    def make(cells):
+        config = b.spec()
+        config["process"]["args"] = list(args)
+        cell = cells(config, "busybox")
+        (cell.bundle.rootfs / "script").write_text("#!/missing\n")
+        (cell.bundle.rootfs / "data").write_text("no program\n")
+        for name in ("script", "data"):
+            (cell.bundle.rootfs / name).chmod(0o755)
+        result = cell.create()
+        return cell.start() if result.ok else result
+
+    return make
+
+
+def _in_state(state, *verb):
+    def make(cells):
+        with states.cell_in(cells, state) as cell:
+            return cell.exec(*verb[1:]) if verb[0] == "exec" else cell.call(*verb)
+
+    return make
+
+
+def _create_again(cells):
+    with states.cell_in(cells, "created") as cell:
+        return cell.create()
+
+
+def _terminal_without_socket(cells):
+    config = b.spec()
+    config["process"]["terminal"] = True
+    return cells(config).create()
+
+
+def _too_little_memory(cells):
+    if not _has(("memory", "memory.limit_in_bytes" if V1 else "memory.max")):
+        pytest.skip("no memory controller")
+    config = b.spec("sleep")
+    b.resources(config, memory={"limit": 4096})
+    cell = cells(config)
+    result = cell.create()
+    if result.ok and not V1 and cell.status() == "created":
+        pytest.skip("cgroup v2 charges a waiting process less")
+    return result
+
+
+# Row and situation; how to get there; the text; what podman, dockerd and its client make of it.
+TEXTS = {
+    "M1 state": (_in_state("missing", "state"), r"container does not exist: \S+", NOTHING),
+    "M1 start": (_in_state("missing", "start"), r"container does not exist: \S+", NOTHING),
+    "M1 kill": (_in_state("missing", "kill", "9"), r"container does not exist: \S+", NOTHING),
+    "M1 delete": (_in_state("missing", "delete"), r"container does not exist: \S+", NOTHING),
+    "M2": (_create_again, "container with given ID already exists", NOTHING),
+    "M3": (_in_state("stopped", "kill", "9"), "container not running: no such process", NOTHING),
+    "M4 running": (_in_state("running", "start"), "cannot start an already running container", NOTHING),
+    "M4 stopped": (_in_state("stopped", "start"), "cannot start a container that has stopped", NOTHING),
+    "M5 stopped": (_in_state("stopped", "exec", "/prisoner"), "cannot exec in a stopped container", NOTHING),
+    "M5 paused": (_in_state("paused", "exec", "/prisoner"),
+                  r"cannot exec in a paused container \(use --ignore-paused to override\)", NOTHING),
+    "M6 running": (_in_state("running", "delete"), r"cannot delete container \S+ that is not stopped: running", NOTHING),
+    "M6 paused": (_in_state("paused", "delete"), r"cannot delete container \S+ that is not stopped: paused", NOTHING),
+    "M7 pause": (_in_state("stopped", "pause"), "container not running", NOTHING),
+    "M7 resume": (_in_state("running", "resume"), "container not paused", NOTHING),
+    "M8": (_terminal_without_socket, "cannot allocate tty if the runtime will detach without setting console socket", NOTHING),
+    "M9": (_bad_program("foo"), r'exec: "foo": executable file not found in \$PATH', NOT_FOUND),
+    "M10": (_bad_program("/foo"), 'exec: "/foo": stat /foo: no such file or directory', NOT_FOUND),
+    "M11 directory": (_bad_program("/etc"), 'exec: "/etc": (permission denied|is a directory)', NOT_PERMITTED),
+    "M11 file": (_bad_program("/etc/passwd"), 'exec: "/etc/passwd": permission denied', NOT_PERMITTED),
+    "M12 interpreter": (_bad_program("/script"), "exec /script: no such file or directory", NOT_FOUND),
+    "M12 format": (_bad_program("/data"), "exec /data: exec format error", NOTHING),
+    "M13": (_too_little_memory, r"memory limit too low\?", NOTHING),
+}
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("row", TEXTS)
+def test_texts_and_what_callers_make_of_them(cells, level, row):
+    """M1-M13, E1-E7, E9-E15, Z4-Z6: on stderr, one line, in lower case but for names."""
+    make, text, judgements = TEXTS[row]
+    result = make(cells)
+    assert result.status not in (0, 126, 127) and result.err.count("\n") == 1, result
+    assert re.search(text, result.err), result
+    assert _judgements(result.err) == judgements and not podman_attribute(result.err), result
+    missing, ended = row.startswith("M1 "), row in ("M3", "M7 pause")
+    assert podman_after_state(result.err) == ("removed" if missing else "error"), result
+    expected = GONE["missing"] if missing else GONE["stopped"] if ended else ("unknown error after kill", "error")
+    assert (shim_after_kill(result.err), cri_o_after_kill(result.err)) == expected, result
+
+
 # Command lines as sent
 
 
@@ -256,6 +357,21 @@ def test_conmons_own_pipes_are_left_alone(cells, level):
 # Properties
 
 
+@pytest.mark.refusal
+@pytest.mark.parametrize("rdt", [
+    {}, {"closID": "guaranteed"}, {"closID": "/"}, {"l3CacheSchema": "L3:0=7f0;1=1f", "memBwSchema": "MB:0=20;1=70"},
+    {"schemata": ["L3:0=f"], "enableMonitoring": True}, {"enableCMT": True, "enableMBM": True}], ids=str)
+def test_intel_rdt_is_refused(cells, rt, fail, level, rdt):
+    """Of what cannot be applied nothing is dropped in silence; features says so before."""
+    config = b.spec()
+    config["linux"]["intelRdt"] = rdt
+    cell = cells(config)
+    line = fail(cell.create(), "linux.intelRdt", "leave it out", cell=cell)
+    assert oracles.caller_pattern(line) is None
+    assert not any(rt.call("features").json()["linux"]["intelRdt"].values())
+
+
+
 def test_other_platforms_are_ignored(cells, base, level):
     """P18, P22, P58."""
     config = b.spec()
@@ -282,6 +398,7 @@ def _block_device():
     return None
 
 
+@pytest.mark.peer
 def test_throttled_devices(cells, level):
     """P80."""
     number = _block_device()

@@ -1,11 +1,13 @@
-"""Things that break: state files (T66), state directories (T65), propagation (T67), sudden deaths (T71),
-mount calls the kernel refuses (T24)."""
+"""Things that break: state files (T66), state directories (T65), propagation (T67), sudden deaths (T71), calls
+the kernel refuses (T24, T25), full disks (T72), odd clocks (T76)."""
 
 import json
 import os
+import re
 import shutil
 import signal
 import stat
+import subprocess
 import time
 
 import pytest
@@ -217,29 +219,28 @@ def propagation(work, host):
 @pytest.mark.parametrize("propagated", ["", "private", "rprivate", "slave", "rslave"])
 def test_t67_the_hosts_mounts_stay(cells, propagation, host, level, propagated):
     """B10: nothing comes back, and the host's own propagation is what it was."""
-    config = b.spec("exit", "0")
+    config = b.spec("exit", "7")
     if propagated:
         config["linux"]["rootfsPropagation"] = propagated
     cells._work, back = propagation, cells._work
     try:
         cell = cells(config, "skeleton")
         result = cell.run()
-        assert result.ok, result
+        assert result.status == 7, result
         host.check()
     finally:
         cells._work = back
 
 
 @pytest.mark.parametrize("verb", ["create", "run"])
-def test_t67_without_a_mount_namespace(cells, propagation, host, verb):
+def test_t67_without_a_mount_namespace(cells, propagation, host, fail, verb):
     """CVE class of runc 1.5.3: no mount namespace means nobody's propagation is touched."""
     config = b.spec("exit", "0")
     b.namespace(config, "mount", present=False)
     config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
     config["mounts"] = []
     cell = cells(config, "skeleton")
-    result = cell.spawn(verb).wait()
-    assert result.status in (0, 1)
+    fail(cell.spawn(verb).wait(), "a new mount namespace is required", cell=cell)
     host.check("cgroups", "processes", "state root")
 
 
@@ -315,3 +316,250 @@ def test_t24_refused_mount_calls(runtime, can, session_dir, call, error):
     assert outcome.kind in ("refused", "unaffected"), outcome
     if outcome.kind == "refused":
         assert any(word in outcome.result.err for word in (call, call.replace("_", " "), "mount", "root")), outcome
+
+
+# T25: the same for everything else that is newer than a kernel or a filter may be
+
+NEWER = [("run", call) for call in ("clone3", "pidfd_open", "close_range", "memfd_create", "execveat", "statx", "keyctl",
+                                    "seccomp", "pidfd_getfd", "openat2")]
+NEWER += [("exec", call) for call in ("clone3", "pidfd_open", "close_range", "memfd_create", "execveat", "setns", "seccomp")]
+NEWER += [(verb, call) for verb in ("kill", "delete") for call in ("pidfd_open", "pidfd_send_signal")]
+
+
+@pytest.mark.parametrize("error", ["ENOSYS", "EPERM", "EINVAL"])
+@pytest.mark.parametrize("verb, call", NEWER)
+def test_t25_refused_calls(rt, can, session_dir, level, verb, call, error):
+    """BASE or FAIL: nothing weaker for want of a call."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    campaign = faults.Campaign(rt, session_dir, seed=25)
+    outcome = campaign.try_point(faults.Point(verb, call, 1, f"error={error}", every=True))
+    assert outcome.kind in ("refused", "unaffected", "stricter"), outcome
+
+
+@pytest.mark.parametrize("policy", [1, 2])
+def test_t25_memfds_without_exec(cells, level, policy):
+    """B14: the sealed stage is executed from a memfd; a host that forbids that is told so, never served from a
+    file that somebody else can write.  The setting belongs to a pid namespace of the test's own."""
+    cell = cells(b.spec("exit", "6"))
+    script = f"echo {policy} >/proc/sys/vm/memfd_noexec || exit 77; exec \"$@\""
+    argv = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh",
+            *cell.runtime.argv("run", "--bundle", cell.bundle.path, cell.id)]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=20 * PATIENCE)
+    if result.returncode == 77:
+        pytest.skip("this kernel has no vm.memfd_noexec")
+    if policy == 1:
+        assert result.returncode == 6, result
+    else:
+        assert result.returncode == 1 and "memfd" in result.stderr and result.stderr.count("\n") == 1, result
+
+
+# T72: nothing can be written any more
+
+
+def _full(kind, point):
+    """A file system at `point` on which the next write, or the next file, fails."""
+    options = {"no space": "size=4k,mode=700", "no inodes": "nr_inodes=1,mode=700", "read-only": "mode=700"}[kind]
+    linux.mount("full", point, "tmpfs", 0, options)
+    if kind == "no space":
+        (point / "filler").write_bytes(b"x" * 4096)
+    if kind == "read-only":
+        linux.mount(None, point, None, linux.MS_REMOUNT | linux.MS_RDONLY)
+
+
+@pytest.fixture
+def full(work, host):
+    point = work / "full"
+    point.mkdir(mode=0o700)
+
+    def make(kind):
+        _full(kind, point)
+        host.before["mounts"] = host.look()["mounts"]
+        return point
+
+    yield make
+    linux.umount(point)
+    host.before["mounts"] = host.look()["mounts"]
+
+
+KINDS_OF_FULL = ["no space", "no inodes", "read-only"]
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind", KINDS_OF_FULL)
+def test_t72_the_state_directory(cells, runtime, fail, full, kind):
+    point = full(kind)
+    rt = runtime.at("none", "--root", str(point))
+    before = sorted(os.listdir(point))
+    cell = cells(b.spec(), runtime=rt)
+    fail(cell.create(), "state directory", runtime=rt)
+    assert sorted(os.listdir(point)) == before
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind", KINDS_OF_FULL)
+@pytest.mark.parametrize("flag", ["--pid-file", "--log"])
+def test_t72_files_of_the_command_line(cells, rt, fail, full, level, kind, flag):
+    """K8, Z3: a caller that cannot be told the pid has no container; one that cannot have a log hears it on stderr."""
+    point = full(kind)
+    cell = cells(b.spec("sleep"), runtime=rt.at(rt.level, "--log", point / "log") if flag == "--log" else rt)
+    result = cell.create(*(["--pid-file", point / "pid"] if flag == "--pid-file" else []))
+    if flag == "--log" and result.ok:  # nothing had to be written
+        assert kind == "no space" and (point / "log").stat().st_size == 0
+        assert cell.delete("--force").ok
+        return
+    line = fail(result, str(point), cell=cell)
+    assert "\n" not in line.strip() and not (point / "pid").exists()
+
+
+def test_t72_the_log_of_a_failure(cells, rt, full, level):
+    """Z2: what cannot be logged is said on stderr all the same."""
+    point = full("no space")
+    config = b.spec()
+    config["ociVersion"] = "2.0.0"
+    result = cells(config, runtime=rt.at(rt.level, "--log", point / "log", "--log-format", "json")).create()
+    assert result.status == 1 and "ociVersion" in result.err, result
+
+
+@pytest.mark.parametrize("verb, arguments", [("start", ()), ("kill", ("KILL",)), ("pause", ()), ("update", ("--pids-limit", "50"))])
+def test_t72_an_existing_container(cells, runtime, work, verb, arguments):
+    """The old state is intact when no new one can be written: nothing is cut off by a rename half done."""
+    point = work / "state"
+    point.mkdir(mode=0o700)
+    linux.mount("state", point, "tmpfs", 0, "size=256k,mode=700")
+    try:
+        rt = runtime.at("none", "--root", str(point))
+        cell = cells(b.spec("sleep"), runtime=rt)
+        assert cell.create().ok
+        if verb != "start":
+            assert cell.start().ok
+        with open(point / "filler", "wb", buffering=0) as filler:
+            with pytest.raises(OSError):
+                while True:
+                    filler.write(b"x" * 4096)
+        result = cell.call(verb, *arguments)
+        assert result.ok or "no space" in result.err.lower() or "write" in result.err, result
+        state = cell.state()
+        assert state["id"] == cell.id and state["status"] in ("created", "running", "paused", "stopped"), state
+        assert cell.delete("--force").ok and sorted(os.listdir(point)) == ["filler"]
+    finally:
+        cells.clear()
+        linux.umount(point)
+
+
+WRITES = ("write", "rename", "renameat", "renameat2", "mkdirat", "openat", "ftruncate", "fchmod")
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EROFS", "EIO"])
+@pytest.mark.parametrize("verb", ["create", "start", "run", "delete", "update"])
+def test_t72_at_every_write(rt, can, session_dir, verb, error):
+    """Disk full mid-rename: the last such call of the command, and the one before it."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    campaign = faults.Campaign(rt, session_dir, seed=72)
+    points = [faults.Point(verb, call, when, f"error={error}") for call, (first, last) in campaign.calls(verb).items()
+              if call in WRITES for when in {last, max(first, last - 1)}]
+    assert points
+    outcomes = campaign.run(points)
+    assert not outcomes.violations, str(outcomes)
+
+
+# T76: what time it is
+
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static long offset(void)
+{
+	static int calls;
+	const char *jump = getenv("CLOCK_JUMP");
+	return atol(getenv("CLOCK_OFFSET")) + (jump ? calls++ * atol(jump) : 0);
+}
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int r = (int)syscall(SYS_clock_gettime, id, ts);
+	if (r == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
+		ts->tv_sec += offset();
+	return r;
+}
+time_t time(time_t *out)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (out)
+		*out = ts.tv_sec;
+	return ts.tv_sec;
+}
+int gettimeofday(struct timeval *tv, void *zone)
+{
+	struct timespec ts;
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	tv->tv_sec = ts.tv_sec;
+	tv->tv_usec = ts.tv_nsec / 1000;
+	return 0;
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def clock(session_dir):
+    """The runtime's own clock set otherwise: that of the machine is everybody's."""
+    compiler = shutil.which("cc")
+    if not compiler:
+        pytest.skip("needs a compiler")
+    library = session_dir / "clock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, "-x", "c", "-"], input=CLOCK, text=True, check=True)
+
+    def environment(seconds, jump=0):
+        return {**os.environ, "LD_PRELOAD": str(library), "CLOCK_OFFSET": str(seconds), "CLOCK_JUMP": str(jump)}
+
+    return environment
+
+
+NOW = int(time.time())
+TIMES = {"1970": -NOW, "1970 and a day": -NOW + 86400, "2038": 2**31 - 1 - NOW, "2039": 2**31 + 40000000 - NOW,
+         "2200": 7258118400 - NOW}
+
+
+@pytest.mark.parametrize("when", TIMES)
+def test_t76_odd_clocks(cells, clock, work, level, when):
+    """Times are readable, nothing runs out early, and the state can be read under another clock."""
+    env = clock(TIMES[when])
+    config = b.spec("sleep")
+    config["hooks"] = {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", "sleep 0.3"], "timeout": 5}]} \
+        if level == "none" else {}
+    cell = cells(config)
+    cell.runtime = cell.runtime.at(cell.runtime.level, "--log", work / "log", "--log-format", "json")
+    result = cell.create(env=env)
+    assert result.ok, result
+    created = cell.state()["created"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", created) and created[:4] == {
+        "1970 and a day": "1970"}.get(when, when), created
+    assert cell.start(env=env).ok and cell.status() == "running"
+    refused = cell.start(env=env)
+    assert refused.status == 1 and json.loads((work / "log").read_text())["time"][:4] == created[:4]
+    assert cell.id in cell.runtime.call("list", env=env).out
+    assert cell.kill("KILL", env=env).ok
+    cell.wait_stopped()
+    assert cell.delete(env=env).ok
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600, -86400 * 365])
+def test_t76_a_clock_that_jumps(cells, clock, level, jump):
+    """With every look at it: no timeout misfires, and none is missed."""
+    env = clock(0, jump)
+    config = b.spec("exit", "4")
+    slow = {"path": "/bin/sh", "args": ["sh", "-c", "sleep 0.5"], "timeout": 5}
+    config["hooks"] = {"prestart": [slow]} if level == "none" else {}
+    result = cells(config).run(env=env)
+    assert result.status == 4, result
+    if level == "none":
+        config["hooks"] = {"prestart": [{**slow, "args": ["sh", "-c", "sleep 100"], "timeout": 1}]}
+        result = cells(config).run(env=env)
+        assert result.status == 1 and "prestart" in result.err and 0.9 < result.seconds < 5 * PATIENCE, result

@@ -8,18 +8,19 @@ import signal
 import socket
 import struct
 import termios
-import time
 
 import pytest
 
 from harness import bundle as b
+from harness.runtime import patient
+from harness.terminals import read_until
 
 
 def _listener(path):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    listener.settimeout(5)
+    listener.settimeout(patient(5))
     return listener
 
 
@@ -66,21 +67,34 @@ def _spawn_activated(cell, sockets, names):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_activation_sockets(cells, work):
+@pytest.mark.parametrize("names", ["web", "web:admin"])
+def test_activation_sockets(cells, rt, work, level, names):
     """V4: they become the first descriptors inside, and the program is told."""
     path = work / "data"
     path.mkdir()
+    path.chmod(0o777)
     config = b.spec()
     config["process"]["args"] = ["/bin/sh", "-c", "env >/data/env; ls -l /proc/self/fd >/data/fds"]
     b.bind(config, path, "/data")
-    cell = cells(config, "busybox")
-    listener = _listener(work / "activated")
-    assert _spawn_activated(cell, [listener.fileno()], "web") == 0
+    cell = cells(config, "busybox", runtime=rt.override("proc.fds=preserve:socket_activation") if level != "none" else rt)
+    listeners = [_listener(work / name) for name in names.split(":")]
+    assert _spawn_activated(cell, [listener.fileno() for listener in listeners], names) == 0
     assert cell.start().ok
     cell.wait_stopped()
     env = dict(line.split("=", 1) for line in (path / "env").read_text().splitlines())
-    assert (env["LISTEN_FDS"], env["LISTEN_PID"], env["LISTEN_FDNAMES"]) == ("1", "1", "web")
-    assert " 3 -> socket:" in (path / "fds").read_text()
+    assert (env["LISTEN_FDS"], env["LISTEN_PID"], env["LISTEN_FDNAMES"]) == (str(len(listeners)), "1", names)
+    for n, listener in enumerate(listeners):
+        assert f" {3 + n} -> socket:" in (path / "fds").read_text()
+        listener.close()
+
+
+@pytest.mark.levels("hardened")
+def test_activation_sockets_need_an_override(cells, work, capfd, level):
+    """V4: a socket of the host is a way out of the container."""
+    cell = cells(b.spec())
+    listener = _listener(work / "activated")
+    assert _spawn_activated(cell, [listener.fileno()], "web") == 1 and cell.status() == "missing"
+    assert "proc.fds" in capfd.readouterr().err
     listener.close()
 
 
@@ -99,15 +113,6 @@ def _resize(fd, rows, columns):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def _read_until(master, text, timeout=5):
-    data, end = b"", time.monotonic() + timeout
-    while text not in data:
-        ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
-        assert ready, data
-        data += os.read(master, 65536)
-    return data
-
-
 SIZE = "trap 'busybox stty size' WINCH; busybox stty size; while :; do sleep 0.05; done"
 
 
@@ -115,10 +120,10 @@ def test_the_terminal_has_the_callers_size(cells, level):
     """At the start, and after each change of it."""
     cell, process, master, slave = _terminal_run(cells, SIZE, (33, 77))
     try:
-        _read_until(master, b"33 77")
+        read_until(master, b"33 77")
         _resize(master, 44, 99)
         process.signal(signal.SIGWINCH)
-        _read_until(master, b"44 99")
+        read_until(master, b"44 99")
     finally:
         cell.kill("KILL")
         process.wait()
@@ -130,7 +135,7 @@ def test_the_callers_terminal_is_restored(cells, end):
     cell, process, master, slave = _terminal_run(cells, "trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done",
                                                  (24, 80))
     before = termios.tcgetattr(slave)
-    _read_until(master, b"up")
+    read_until(master, b"up")
     assert termios.tcgetattr(slave) != before, "raw while it runs"
     if end.startswith("TERM"):
         process.signal(signal.SIGTERM)
@@ -144,7 +149,7 @@ def test_the_callers_terminal_is_restored(cells, end):
 def test_everything_a_terminal_holds_is_shown(cells):
     """What the program wrote just before its end is not lost with it."""
     _, process, master, slave = _terminal_run(cells, "busybox seq 1 2000; echo the-end", (24, 80))
-    text = _read_until(master, b"the-end")
+    text = read_until(master, b"the-end")
     assert text.count(b"\n") > 1990
     assert process.wait().status == 0
     os.close(master), os.close(slave)

@@ -9,6 +9,7 @@ import pytest
 from conftest import BUILD, ROOT
 from harness import bundle as b
 
+apart = pytest.mark.apart("programs that libdonjon is linked into")
 EXAMPLES = ["exec", "features", "lifecycle", "operate", "run", "sandbox"]
 
 
@@ -43,11 +44,13 @@ def _run(program, *args):
     return subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=20)
 
 
+@apart
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_compile(build, name):
     assert build(name).exists()
 
 
+@apart
 def test_every_public_call_is_in_an_example():
     texts = "".join((ROOT / f"examples/embed/{name}.c").read_text() for name in EXAMPLES)
     exported = subprocess.run(["nm", "-D", "--defined-only", BUILD / "src/engine/libdonjon.so"], check=True, text=True,
@@ -58,12 +61,14 @@ def test_every_public_call_is_in_an_example():
     assert not [name for name in calls if f"{name}(" not in texts]
 
 
+@apart
 def test_features(build):
     for document in ("features", "spec", "hardened-spec"):
         result = _run(build("features"), document)
         assert result.returncode == 0 and result.stdout.startswith("{"), result
 
 
+@apart
 def test_sandbox(build):
     result = _run(build("sandbox"), "/bin/sh", "-c", "echo $GREETING; exit 4")
     assert (result.returncode, result.stdout) == (4, "hello\n"), result
@@ -73,6 +78,7 @@ def test_sandbox(build):
     assert result.returncode == 125 and "(exec)" in result.stderr
 
 
+@apart
 def test_run(build, cells):
     bundle = cells.bundle(b.spec("exit", "6"))
     assert _run(build("run"), bundle.path).returncode == 6
@@ -80,12 +86,14 @@ def test_run(build, cells):
     assert result.returncode == 0 and "caps.bounding" in result.stdout
 
 
+@apart
 def test_lifecycle(build, cells):
     result = _run(build("lifecycle"), cells.bundle(b.spec("sleep")).path)
     assert result.returncode == 0 and '"status": "created"' in result.stdout, result
     assert '"status": "running"' in result.stdout
 
 
+@apart
 def test_operate(build, cells):
     result = _run(build("operate"), cells.bundle(b.spec("sleep")).path)
     assert result.returncode == 0, result

@@ -79,6 +79,8 @@ BIND = [
     Row("rsymfollow", ("rnosymfollow",), absent=("nosymfollow",), below_absent=("nosymfollow",), peer=False),
     # crun's own (OPT2, OPT6), which podman sends
     *(Row(option, peer=False) for option in ("copy-symlink", "src-nofollow", "dest-nofollow")),
+    # podman's about its named volumes, which it passes on
+    Row("copy"), Row("nocopy"),
 ]
 
 # Of a file system of its own: superblock flags and data.
@@ -273,6 +275,84 @@ def test_what_the_image_has_in_run_stays_visible(cells, level):
     assert os.listdir(service) == []
 
 
+# Links as what they are (OPT6)
+
+
+@pytest.fixture
+def links(work):
+    """A directory of the host with a link for everything a link may lead to."""
+    directory = work / "links"
+    (directory / "dir").mkdir(parents=True)
+    (directory / "file").write_text("of the host\n")
+    for name, target in (("to-file", "file"), ("to-dir", "dir"), ("dangling", "/not/there"), ("absolute", "/prisoner")):
+        os.symlink(target, directory / name)
+    return directory
+
+
+def _mounted(cells, source, destination, *options, image=None, look=()):
+    config = b.spec("paths", destination, *look)
+    b.bind(config, source, destination, *options)
+    bundle = cells.bundle(config, "skeleton")
+    if image:
+        os.symlink(image, bundle.rootfs / destination.lstrip("/"))
+    cell = cells(bundle=bundle)
+    result = cell.run()
+    assert result.ok, result
+    return result.documents()[0], bundle
+
+
+@pytest.mark.parametrize("name", ["to-file", "to-dir", "dangling", "absolute"])
+@pytest.mark.parametrize("option", ["copy-symlink", "src-nofollow"])
+def test_a_link_is_mounted_itself(cells, links, level, option, name):
+    """OPT6: whatever it leads to, and also read-only; the host's file stays out of reach."""
+    found, bundle = _mounted(cells, links / name, "/link", option, "ro")
+    assert found["/link"]["target"] == os.readlink(links / name)
+    assert found["/link"]["stat"] == ("ok" if name == "absolute" else "ENOENT"), "it leads to what the image has"
+    assert not (bundle.rootfs / "link").is_symlink(), "the image has a mount point, no link"
+
+
+@pytest.mark.parametrize("option", ["copy-symlink", "src-nofollow"])
+@pytest.mark.parametrize("name", ["file", "dir"])
+def test_what_is_no_link_is_mounted_as_usual(cells, links, level, option, name):
+    """OPT6: and then a link of the image is followed."""
+    found, bundle = _mounted(cells, links / name, "/mnt", option, "ro", image="place", look=["/place"])
+    assert found["/mnt"]["target"] == "place" and "ro" in found["/place"]["flags"]
+    assert found["/place"]["type"] == ("dir" if name == "dir" else "reg"), found
+    assert (bundle.rootfs / "place").is_dir() == (name == "dir")
+
+
+@pytest.mark.parametrize("image", ["tmp", "/not/there", "prisoner"])
+def test_a_link_covers_the_images_link(cells, links, level, image):
+    """OPT6: the name itself, as with /etc/localtime; nothing is made or covered where the image's link leads."""
+    found, bundle = _mounted(cells, links / "absolute", "/link", "copy-symlink", "ro", image=image, look=["/tmp"])
+    assert found["/link"]["target"] == "/prisoner" and found["/link"]["stat"] == "ok"
+    assert os.readlink(bundle.rootfs / "link") == image and not (bundle.rootfs / "not").exists()
+
+
+@pytest.mark.parametrize("image", ["prisoner", "/not/there", None])
+def test_dest_nofollow(cells, links, level, image):
+    """OPT6: a link of the image is covered, not followed."""
+    found, bundle = _mounted(cells, links / "file", "/mnt", "dest-nofollow", "ro", image=image, look=["/prisoner"])
+    assert "target" not in found["/mnt"] and found["/mnt"]["size"] == len("of the host\n")
+    assert found["/prisoner"]["size"] != found["/mnt"]["size"] and not (bundle.rootfs / "not").exists()
+
+
+@pytest.mark.levels("hardened")
+@pytest.mark.parametrize("options, refused", [(("copy-symlink", "ro"), False), (("ro",), True), (("copy-symlink",), True)])
+def test_a_link_to_a_secret_shows_no_secret(cells, fail, work, level, options, refused):
+    """OPT6, decision 3: judged as what is mounted: the link, where that is asked for."""
+    os.symlink("/etc/shadow", work / "link")
+    os.symlink(work / "link", work / "other")
+    config = b.spec("paths", "/mnt")
+    b.bind(config, work / "link", "/mnt", *options)
+    cell = cells(config)
+    result = cell.run()
+    if refused and options == ("ro",):
+        fail(result, "fs.host-paths", cell=cell)
+    else:
+        assert result.ok and result.documents()[0]["/mnt"]["target"] == "/etc/shadow", result
+
+
 # Id-mapped mounts (P11, P12, OPT4)
 
 
@@ -293,7 +373,7 @@ def owned(work):
 
 
 @pytest.mark.parametrize("options", [["idmap"], ["ridmap"], []], ids=["idmap", "ridmap", "mappings-alone"])
-def test_idmap_with_mappings(cells, owned, options):
+def test_idmap_with_mappings(cells, owned, level, options):
     """P11, P12: containerd and CRI-O send the mappings without the option."""
     config = b.spec()
     b.user_namespace(config)
@@ -303,7 +383,7 @@ def test_idmap_with_mappings(cells, owned, options):
     assert found["/mnt/file"]["uid"] == 0 and found["/mnt/file"]["gid"] == 0
 
 
-def test_idmap_uses_the_containers_own_map(cells, owned):
+def test_idmap_uses_the_containers_own_map(cells, owned, level):
     """OPT4: without mappings the container's user namespace."""
     config = b.spec()
     b.user_namespace(config)

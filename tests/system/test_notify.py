@@ -51,9 +51,9 @@ class Agent:
                         received = array.array("i")
                         received.frombytes(cmsg)
                         fds += [(fd, len(text)) for fd in received]
-                    if not data:
-                        break
                     text += data
+                    if not data or text.endswith(b"}"):  # runc keeps the connection
+                        break
             self.states.append((json.loads(text), [at for _, at in fds]))
             for fd, _ in fds:
                 thread = threading.Thread(target=self._serve, args=(fd,))
@@ -120,6 +120,7 @@ def config_for(work, *names, args=("/bin/sh", "-c", "mkdir /tmp/new; echo status
     return config
 
 
+@pytest.mark.peer(crun="crun 1.8.1 hangs over the tests' agent")
 def test_the_agent_decides(cells, agent, work, asking, level):
     """P90, P91: the state with the descriptor in its first bytes, one connection; the answer is the agent's."""
     one = agent(answer=lambda name: errno.EDQUOT)
@@ -186,4 +187,39 @@ def test_a_path_nobody_needs(cells, work, asking, level):
     """P90: ignored without a rule that notifies."""
     config = config_for(work, *MKDIR)
     config["linux"]["seccomp"]["syscalls"][0]["action"] = "SCMP_ACT_ALLOW"
-    assert cells(config, kind="busybox", runtime=asking).run().ok
+    result = cells(config, kind="busybox", runtime=asking).run()
+    assert result.out == "status 1\n" and "Read-only" in result.err, "the kernel's own answer"
+
+
+@pytest.mark.refusal
+@pytest.mark.levels("none")
+@pytest.mark.parametrize("kind", ["fifo", "file", "directory", "dangling", "datagram", "device", "abstract", "relative", "long"])
+def test_t42_paths_that_are_no_agent(cells, work, asking, level, kind):
+    """P90: an error that names the property, at create or at start, and no program that runs unwatched."""
+    config = config_for(work, *MKDIR)
+    path = work / "agent"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    {"fifo": lambda: os.mkfifo(path), "file": path.touch, "directory": path.mkdir,
+     "dangling": lambda: path.symlink_to("/not/there"), "datagram": lambda: listener.bind(str(path)),
+     "device": lambda: path.symlink_to("/dev/null")}.get(kind, lambda: None)()
+    config["linux"]["seccomp"]["listenerPath"] = {
+        "abstract": "@agent", "relative": "agent", "long": "/" + "x" * 200}.get(kind, str(path))
+    cell = cells(config, kind="busybox", runtime=asking)
+    result = cell.create()
+    if result.ok:
+        result = cell.start()
+        until(lambda: cell.status() == "stopped")
+    assert result.status == 1 and "linux.seccomp.listenerPath" in result.err, result
+    assert "status" not in cell.out(), "the program ran"
+    listener.close()
+
+
+@pytest.mark.levels("none")
+def test_t42_a_link_to_the_agent(cells, agent, work, asking, level):
+    """P90: a path of the host, resolved there as the caller's own; /run is a link in many places."""
+    agent(answer=lambda name: errno.EXDEV)
+    (work / "link").symlink_to(work / "agent")
+    config = config_for(work, *MKDIR)
+    config["linux"]["seccomp"]["listenerPath"] = str(work / "link")
+    result = cells(config, kind="busybox", runtime=asking).run()
+    assert result.ok and "status 1" in result.out, result

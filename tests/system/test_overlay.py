@@ -223,7 +223,7 @@ class Engine:
     def created(self, at, *args, **kwargs):
         cell = self.cell(at, *args, **kwargs)
         result = cell.create()
-        assert result.ok, result
+        assert result.ok and cell.status() == "created", result
         return cell
 
     def shell(self, at, script, **kwargs):
@@ -278,6 +278,7 @@ def merged(work, image):
 # Step (c)
 
 
+@pytest.mark.apart("judges what the engine made")
 def test_the_image_is_what_these_tests_need(merged):
     """Whiteouts of both kinds, opaque directories, hard links, changed files, as the engine sees them."""
     found = files(merged)

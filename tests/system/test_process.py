@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import resource
-import select
 import signal
 import socket
 import subprocess
@@ -16,6 +15,9 @@ import pytest
 from harness import bundle as b
 from harness import linux, oracles
 from harness.runtime import until
+from harness.terminals import read_until, receive
+
+from test_resources import V1, _has
 
 # T48: descriptors
 
@@ -263,10 +265,10 @@ def test_t52_streams_keep_their_owner(cells, rt, work, level, kind, uid):
         master, fd = pty.openpty()
         keep = [master]
     before = _identity(fd)
-    config = b.spec("exit", "0")
+    config = b.spec("exit", "7")
     config["process"]["user"] = {"uid": uid, "gid": uid}
     _, process = _run_with(cells, rt, [fd, fd, fd], config)
-    assert process.wait().ok
+    assert process.wait().status == 7
     assert _identity(fd) == before
     if kind != "socket":
         os.close(fd)
@@ -318,31 +320,6 @@ def _console(work):
     return listener
 
 
-def _receive(listener):
-    listener.settimeout(5)
-    peer, _ = listener.accept()
-    message, fds, _, _ = socket.recv_fds(peer, 4096, 4)
-    assert len(fds) == 1 and 1 <= len(message) <= 4095
-    assert peer.recv(1) == b"", "closed afterwards"
-    peer.close()
-    return fds[0]
-
-
-def _read_terminal(master, until_text, timeout=5):
-    data = b""
-    while until_text not in data:
-        ready, _, _ = select.select([master], [], [], timeout)
-        assert ready, data
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        data += chunk
-    return data
-
-
 @pytest.mark.peer
 def test_console_socket(cells, work, level):
     """P13, P14, Z12, K1-K5: connect, one message with the master, never waiting for an answer."""
@@ -353,9 +330,9 @@ def test_console_socket(cells, work, level):
     cell = cells(config)
     # Accepted only after the runtime exits, as go-runc does.
     assert cell.create("--console-socket", work / "console").ok
-    master = _receive(listener)
+    master = receive(listener)
     assert cell.start().ok
-    lines = _read_terminal(master, b'"open-rw=/dev/tty":"ok"}').decode().splitlines()
+    lines = read_until(master, b'"open-rw=/dev/tty":"ok"}').decode().splitlines()
     documents = [json.loads(line) for line in lines if line.startswith("{")]
     report, tried = documents
     assert all(f["tty"] for f in report["fds"]) and [f["fd"] for f in report["fds"]] == [0, 1, 2]
@@ -367,7 +344,7 @@ def test_console_socket(cells, work, level):
     listener.close()
 
 
-@pytest.mark.peer
+@pytest.mark.peer(runc="runc 1.1.5 needs a short path")
 def test_a_long_console_socket_path(cells, work):
     """K3."""
     deep = work / ("d" * 120)
@@ -379,10 +356,8 @@ def test_a_long_console_socket_path(cells, work):
     config = b.spec("exit", "0")
     config["process"]["terminal"] = True
     cell = cells(config)
-    if not cell.runtime.is_donjon:
-        pytest.skip("runc 1.1 needs a short path")
     assert cell.create("--console-socket", deep / "console").ok
-    os.close(_receive(listener))
+    os.close(receive(listener))
     os.close(directory)
     listener.close()
 
@@ -397,9 +372,9 @@ def test_run_relays_the_terminal(cells, level):
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     process = cell.spawn("run", stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
-    _read_terminal(master, b"/dev/pts/")
+    read_until(master, b"/dev/pts/")
     os.write(master, b"hello\n")
-    text = _read_terminal(master, b"got hello")
+    text = read_until(master, b"got hello")
     assert b"got hello" in text
     assert process.wait().status == 9
     assert termios.tcgetattr(slave) == before
@@ -414,9 +389,9 @@ def test_the_terminal_belongs_to_the_process_user(cells, work, level):
     listener = _console(work)
     cell = cells(config)
     assert cell.create("--console-socket", work / "console").ok
-    master = _receive(listener)
+    master = receive(listener)
     assert cell.start().ok
-    report = json.loads(_read_terminal(master, b"\n").decode())
+    report = json.loads(read_until(master, b"\n").decode())
     assert report["fds"][0]["uid"] == 1000
     os.close(master)
     listener.close()
@@ -635,8 +610,9 @@ def test_t56_paths(cells):
 def test_t56_membership_at_the_first_instruction(cells, can):
     config = b.spec("read", "/proc/self/cgroup")
     cell = cells(config)
-    text = cell.run().out
-    for line in text.splitlines():
+    lines = cell.run().out.splitlines()
+    assert lines
+    for line in lines:
         _, controllers, path = line.split(":", 2)
         if set(controllers.split(",")) & {"pids", "memory", "devices", "freezer", "cpu"} or not can.v1:
             assert cell.id in path, line
@@ -763,17 +739,90 @@ def test_an_oom_score_that_cannot_be_lowered(cells, fail, can, level):
     fail(cell.create(), "process.oomScoreAdj", cell=cell)
 
 
-def test_scheduler_and_io_priority(cells):
-    """P31-P35."""
+MS = 1000000
+RESET_ON_FORK = 1 << 30  # as sched_getscheduler(2) shows it
+
+
+def _give_real_time(config):
+    """P74: on v1 a new cgroup has no share of it, where the kernel has shares at all."""
+    if V1 and _has(("cpu", "cpu.rt_runtime_us")):
+        b.resources(config, cpu={"realtimeRuntime": 10000, "realtimePeriod": 1000000})
+
+
+@pytest.mark.parametrize("scheduler, seen", [
+    ({"policy": "SCHED_OTHER", "nice": 5}, {"policy": 0, "nice": 5}),
+    ({"policy": "SCHED_BATCH", "nice": 3}, {"policy": 3, "nice": 3}),
+    ({"policy": "SCHED_BATCH", "flags": ["SCHED_FLAG_RESET_ON_FORK"]}, {"policy": 3 | RESET_ON_FORK}),
+    ({"policy": "SCHED_OTHER", "nice": -5}, {"policy": 0, "nice": -5}),
+    ({"policy": "SCHED_IDLE"}, {"policy": 5}),
+    ({"policy": "SCHED_FIFO", "priority": 7}, {"policy": 1, "priority": 7}),
+    ({"policy": "SCHED_RR", "priority": 99}, {"policy": 2, "priority": 99}),
+    ({"policy": "SCHED_DEADLINE", "runtime": 5 * MS, "deadline": 20 * MS, "period": 50 * MS},
+     {"policy": 6, "runtime": 5 * MS, "deadline": 20 * MS, "period": 50 * MS}),
+], ids=lambda value: " ".join(map(str, value.values())) if "nonsense" not in value else None)
+def test_scheduler(cells, level, scheduler, seen):
+    """P31-P34: also what takes rights that nobody in a user namespace has."""
     config = b.spec("report")
-    config["process"]["scheduler"] = {"policy": "SCHED_BATCH", "nice": 3}
-    config["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_IDLE", "priority": 0}
-    sched = cells.inside(config)[0]["sched"]
-    assert (sched["policy"], sched["nice"], sched["ioprio"] >> 13) == (3, 3, 3)
+    config["process"]["scheduler"] = scheduler
+    _give_real_time(config)
+    cell = cells.started(config)
+    cell.wait_stopped()
+    found = cell.documents()[0]["sched"]
+    assert {key: found[key] for key in seen} == seen
+
+
+@pytest.mark.levels("none")
+def test_scheduler_and_hooks(cells, level):
+    """P31: startContainer hooks run, and poststart ones, whatever the program's policy is."""
+    config = b.spec("report")
+    config["process"]["scheduler"] = {"policy": "SCHED_FIFO", "priority": 3}
+    _give_real_time(config)
+    config["hooks"] = {"startContainer": [{"path": "/bin/true", "timeout": 5}],
+                       "poststart": [{"path": "/bin/true", "timeout": 5}]}
+    result = cells(config, "busybox").run()
+    assert result.ok and result.documents()[0]["sched"]["priority"] == 3, result
+
+
+@pytest.mark.parametrize("process, seen", [
+    ({"scheduler": {"policy": "SCHED_RR", "priority": 2}}, ("policy", 2)),
+    ({"scheduler": {"policy": "SCHED_OTHER", "nice": -3}}, ("nice", -3)),
+    ({"ioPriority": {"class": "IOPRIO_CLASS_RT", "priority": 1}}, ("ioprio", 1 << 13 | 1))], ids=["policy", "nice", "io"])
+def test_scheduling_of_exec(cells, level, process, seen):
+    """P31, P35: of the process that joins, by its own document."""
+    config = b.spec("sleep")
+    _give_real_time(config)
+    cell = cells.started(config)
+    path = cell.bundle.path / "process.json"
+    path.write_text(json.dumps({**config["process"], "args": ["/prisoner", "report"], **process}))
+    result = cell.exec(flags=("--process", path))
+    assert result.ok and result.documents()[0]["sched"][seen[0]] == seen[1], result
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("scheduler", [
+    {"policy": "SCHED_FIFO", "priority": 0}, {"policy": "SCHED_DEADLINE"}, {"policy": "SCHED_FIFO", "priority": 99, "nice": 0,
+     "flags": ["SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_RECLAIM"]},
+    {"policy": "SCHED_DEADLINE", "runtime": 50 * MS, "deadline": 20 * MS, "period": 10 * MS},
+])
+def test_a_scheduler_the_kernel_refuses(cells, fail, level, scheduler):
+    """P34."""
+    config = b.spec()
+    config["process"]["scheduler"] = scheduler
+    cell = cells(config)
+    fail(cell.create(), "process.scheduler", cell=cell)
+
+
+@pytest.mark.parametrize("priority", [0, 7])
+@pytest.mark.parametrize("name, kernels", [("IOPRIO_CLASS_RT", 1), ("IOPRIO_CLASS_BE", 2), ("IOPRIO_CLASS_IDLE", 3)])
+def test_io_priority(cells, level, name, kernels, priority):
+    """P35."""
+    config = b.spec("report")
+    config["process"]["ioPriority"] = {"class": name, "priority": priority}
+    found = cells.inside(config)[0]["sched"]["ioprio"]
+    assert (found >> 13, found & 7) == (kernels, priority)
 
 
 @pytest.mark.parametrize("domain, machine", [("LINUX", "x86_64"), ("LINUX32", "i686")])
-@pytest.mark.levels("none")
 def test_personality(cells, level, domain, machine):
     """P53."""
     if os.uname().machine != "x86_64":
@@ -787,11 +836,13 @@ def test_personality(cells, level, domain, machine):
     ({"mode": "MPOL_BIND", "nodes": "0"}, "bind:0"),
     ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}, "bind=static:0"),
     ({"mode": "MPOL_PREFERRED_MANY", "nodes": "0"}, "prefer (many):0"),
+    ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_RELATIVE_NODES"]}, "bind=relative:0"),
+    ({"mode": "MPOL_PREFERRED", "nodes": "0"}, "prefer:0"),
     ({"mode": "MPOL_INTERLEAVE", "nodes": "0"}, "interleave:0"),
     ({"mode": "MPOL_LOCAL"}, "local"),
     ({"mode": "MPOL_DEFAULT"}, "default"),
 ])
-def test_memory_policy(cells, policy, seen):
+def test_memory_policy(cells, level, policy, seen):
     """P54: read from the kernel, for memory the program has used after its execve."""
     config = b.spec("read", "/proc/self/numa_maps")
     config["linux"]["memoryPolicy"] = policy
@@ -850,24 +901,24 @@ def test_no_new_keyring(cells, level):
 # Lookups
 
 
-_NOT_RUNC = pytest.mark.skipif("runc" in os.environ.get("DONJON_RUNTIME", ""), reason="runc has no default PATH")
+_NOT_PEERS = pytest.mark.peer(runc="runc 1.1.5 has no default PATH", crun="crun 1.8.1 has no default PATH")
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("args, env", [
-    (["true"], ["PATH=/bin"]),
-    (["true"], ["PATH=/nowhere:/bin"]),
-    pytest.param(["true"], [], marks=_NOT_RUNC),
-    (["bin/true"], ["PATH=/nowhere"]),
-    (["./bin/true"], ["PATH=/nowhere"]),
-    (["/bin/true"], []),
+@pytest.mark.parametrize("name, env", [
+    ("sh", ["PATH=/bin"]),
+    ("sh", ["PATH=/nowhere:/bin"]),
+    pytest.param("sh", [], marks=_NOT_PEERS),
+    ("bin/sh", ["PATH=/nowhere"]),
+    ("./bin/sh", ["PATH=/nowhere"]),
+    ("/bin/sh", []),
 ])
-def test_program_lookup(cells, level, args, env):
+def test_program_lookup(cells, level, name, env):
     """P17: execvp's rules; relative names with a slash are relative to cwd."""
     config = b.spec()
-    config["process"].update(args=args, env=env)
+    config["process"].update(args=[name, "-c", "exit 7"], env=env)
     result = cells(config, "busybox").run()
-    assert result.ok, result
+    assert result.status == 7, result
 
 
 @pytest.mark.peer

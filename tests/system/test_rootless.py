@@ -16,7 +16,7 @@ import pytest
 
 from harness import bundle as b
 from harness import linux, oracles, users
-from harness.runtime import fresh_id, until
+from harness.runtime import fresh_id, patient, until
 from harness.users import GRANTED, SINGLE, SUB_COUNT, SUB_FIRST
 
 from conftest import RUNTIME, TAG, Cells, runtime_kind
@@ -162,7 +162,7 @@ def run_on_terminal(argv, text, env):
     if pid == 0:
         os.execvpe(argv[0], argv, env)
     os.write(master, text.encode())
-    seen, end = b"", time.monotonic() + 20
+    seen, end = b"", time.monotonic() + patient(20)
     while time.monotonic() < end and select.select([master], [], [], 1)[0] is not None:
         try:
             chunk = os.read(master, 4096)
@@ -692,6 +692,18 @@ def test_locked_flags_stay(caller, cells, locked, options, level):
     config["mounts"].append({"destination": "/data", "type": "bind", "source": str(locked), "options": options})
     report = cells.inside(config, "report")[0]
     assert flags_of(report, "/data") >= LOCKED
+
+
+@by(*DIRECT)
+@pytest.mark.parametrize("option", ["copy-symlink", "src-nofollow"])
+@pytest.mark.parametrize("target", ["/not/there", "/prisoner", "/tmp"])
+def test_a_link_is_mounted_itself(caller, cells, work, option, target, level):
+    """OPT6."""
+    os.symlink(target, work / "link")
+    config = document(caller)
+    b.bind(config, work / "link", "/link", option, "ro")
+    found = cells.inside(config, "paths", "/link")[0]["/link"]
+    assert found["target"] == target, found
 
 
 @by(*DIRECT)

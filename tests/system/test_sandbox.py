@@ -1,5 +1,6 @@
 """`donjon sandbox`: hardened, without a bundle, for root and for anybody else."""
 
+import json
 import os
 import signal
 
@@ -19,7 +20,7 @@ def sandbox(runtime, work):
     def call(*arguments, **popen):
         return rt.call("sandbox", *arguments, **popen)
 
-    call.runtime = rt
+    call.runtime, call.spawn = rt, rt.spawn
     return call
 
 
@@ -30,11 +31,16 @@ def nobody(runtime, session_dir, work):
     home.mkdir()
     os.chown(home, 65534, 65534)
 
-    def call(*arguments, **popen):
-        rt = Runtime(runtime.path, runtime.kind, home / "state", None)
-        argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *rt.argv("sandbox", *arguments)]
-        return Process(argv, env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)}, **popen).wait()
+    rt = Runtime(runtime.path, runtime.kind, home / "state", None)
 
+    def spawn(*arguments, **popen):
+        argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *rt.argv(*arguments)]
+        return Process(argv, env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)}, **popen)
+
+    def call(*arguments, **popen):
+        return spawn("sandbox", *arguments, **popen).wait()
+
+    call.runtime, call.spawn = rt, spawn
     return call
 
 
@@ -53,8 +59,8 @@ WHO = ["sandbox", "nobody"]
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("status", [0, 1, 3, 124, 200])
 def test_status_of_the_command(request, who, status):
-    result = request.getfixturevalue(who)("--", "/bin/sh", "-c", f"exit {status}")
-    assert result.status == status, result
+    result = request.getfixturevalue(who)("--", "/bin/sh", "-c", f"echo ran; exit {status}")
+    assert (result.status, result.out) == (status, "ran\n"), result
 
 
 @pytest.mark.parametrize("who", WHO)
@@ -157,6 +163,15 @@ def test_limits(sandbox, root, can):
         assert sandbox("--root", root, "--memory", "32m", "--", "/prisoner", "eat", "300").status == 137
 
 
+@pytest.mark.refusal
+@pytest.mark.parametrize("arguments", [["--memory", "64m"], ["--pids", "50"], ["--root", "/nonexistent"]], ids=" ".join)
+def test_failures_name_the_option(nobody, arguments):
+    """A user without a delegated cgroup wrote no linux.resources."""
+    result = nobody(*arguments, "--", "/bin/true")
+    assert result.status == 125 and f"donjon: {arguments[0]}: " in result.err, result
+    assert "linux." not in result.err and "root.path" not in result.err, result
+
+
 @pytest.mark.parametrize("who", WHO)
 def test_no_network(request, who, root):
     report = request.getfixturevalue(who)("--root", root, "--", "/prisoner", "report").documents()[0]
@@ -202,11 +217,69 @@ def test_nothing_is_left_when_it_is_killed(sandbox, root, host):
         assert oracles.cgroups(id) == set()
 
 
+# From outside: it is listed, and is a container like any other
+
+
+@pytest.fixture
+def running(request, who, root):
+    """A sandbox that runs, and donjon(*arguments) of the same user."""
+    call = request.getfixturevalue(who)
+    process = call.spawn("sandbox", "--root", root, "--env", "COLOUR=blue", "--chdir", "/tmp", "--", "/prisoner", "signals")
+    process.wait_for("ready")
+    listed = call.spawn("list", "--format", "json").wait().json()
+    assert [(c["status"], c["id"].startswith("sandbox-")) for c in listed] == [("running", True)]
+    yield listed[0]["id"], lambda *arguments: call.spawn(*arguments).wait()
+    process.signal(signal.SIGTERM)
+    process.wait()
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_exec(running, root):
+    """As confined as the sandbox, in its environment and directory; never with more."""
+    id, donjon = running
+    pid = donjon("state", id).json()["pid"]
+    result = donjon("exec", id, "/prisoner", "report")
+    assert result.ok, result
+    report = result.documents()[0]
+    own = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
+    for key in ("CapBnd", "CapEff", "CapPrm", "CapInh", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters"):
+        assert report["status"][key] == own[key], key
+    assert report["ns"] == linux.namespaces(pid)
+    shell = donjon("exec", id, "/bin/sh", "-c", "echo $COLOUR; pwd; exit 7")
+    assert (shell.status, shell.out) == (7, "blue\n/tmp\n"), shell
+    more = donjon("exec", "--cap", "CAP_SYS_ADMIN", id, "/prisoner", "report")
+    assert more.status == 255 and "exec.parity" in more.err and more.out == "", more
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_the_sandbox_ends_and_takes_what_was_executed_along(running):
+    id, donjon = running
+    assert donjon("exec", "--detach", id, "/prisoner", "sleep", "100").ok
+    assert donjon("kill", id, "TERM").ok
+    until(lambda: linux.reap_orphans() or not linux.living(), 5, lambda: str(linux.living()))
+    assert donjon("exec", id, "/prisoner", "report").status == 255
+    assert donjon("list", "--quiet").out == ""
+
+
+def test_update(sandbox, root, can):
+    """What was asked for, and can be changed."""
+    if not (can.v1 or can.v2_memory):
+        pytest.skip("needs a memory controller")
+    process = sandbox.runtime.spawn("sandbox", "--root", root, "--memory", "64m", "--", "/prisoner", "signals")
+    process.wait_for("ready")
+    [id] = sandbox.runtime.ids()
+    assert sandbox.runtime.call("update", "--pids-limit", "77", id).ok
+    stats = json.loads(sandbox.runtime.call("events", "--stats", id).out)["data"]
+    assert (stats["pids"]["limit"], stats["memory"]["usage"]["limit"]) == (77, 64 << 20)
+    process.signal(signal.SIGTERM)
+    assert process.wait().status == 0
+
+
 @pytest.mark.parametrize("who", WHO)
 def test_a_hundred_in_a_row_leave_nothing(request, who, work):
     call = request.getfixturevalue(who)
     for i in range(20):
-        assert call("--", "/bin/true").ok
+        assert call("--", "/bin/echo", i).out == f"{i}\n"
     state = work / "home/state"
     if state.exists():
         assert not [p for p in state.rglob("*") if "sandbox-" in str(p)]

@@ -159,6 +159,8 @@ def test_as_a_user(work, engine, status):
     assert done.returncode == status, done
     if status == 0:
         assert done.stdout.strip() == f"{home}/.config/containers/containers.conf.d/50-donjon.conf"
+    else:
+        assert "is root's to write" in done.stderr
 
 
 @needs["podman"]

@@ -90,7 +90,7 @@ class Campaign:
         """A random sample of (command, call, number, fault); the number counts for each process."""
         population = []
         for verb in verbs:
-            for call, (first, last) in self._trace(verb).items():
+            for call, (first, last) in self.calls(verb).items():
                 if call in _PATIENT and faults is not DEATHS:
                     continue
                 kinds = [f for f in faults if f not in SHORT or call in ("write", "sendmsg", "sendto", "pwrite64")]
@@ -98,7 +98,7 @@ class Campaign:
         self._random.shuffle(population)
         return population[:number]
 
-    def _trace(self, verb):
+    def calls(self, verb):
         """How often each process of this command makes each call."""
         if verb not in self._traces:
             with self._cell() as cell:
@@ -286,7 +286,8 @@ class _Scratch:
         config = bundles.spec()
         config["process"]["args"] = ["/prisoner", *oracles.baseline_args(config)]
         bundle = bundles.Bundle(self.directory / "bundle", config, runtimes.PROBE, "skeleton")
-        runtime = type(self._base)(self._base.path, self._base.kind, self.directory / "state", self._base.level)
+        runtime = type(self._base)(self._base.path, self._base.kind, self.directory / "state", self._base.level,
+                                   self._base.extra)
         cell = Cell(runtime, bundle, fresh_id(f"dt{os.getpid()}f"))
         cell.leftovers = lambda: self.leftovers(cell)
         self.cell = cell

@@ -10,9 +10,19 @@ import subprocess
 import tempfile
 import time
 
+from .against import IS_FAKE
+
 _serial = itertools.count()
 PROBE = None  # the prisoner, outside: measures a command
 PATIENCE = 5 if os.environ.get("DONJON_LAB") else 1  # an emulated processor takes that much longer
+
+
+BRIEF = 0.3  # for a program that is no runtime
+
+
+def patient(seconds):
+    """How long to wait for what a runtime should bring within that time."""
+    return min(seconds, BRIEF) if IS_FAKE else seconds * PATIENCE
 
 
 @dataclasses.dataclass
@@ -115,9 +125,9 @@ def _text(file):
     return os.pread(file.fileno(), 64 << 20, 0).decode(errors="surrogateescape")
 
 
-def until(condition, timeout=5.0, complaint=None):
-    """Polls: for what has no event to wait for."""
-    end = time.monotonic() + timeout * PATIENCE
+def until(condition, timeout=5.0, complaint=None, apart=False):
+    """Polls: for what has no event to wait for; `apart`: the runtime has no part in it."""
+    end = time.monotonic() + (timeout * PATIENCE if apart else patient(timeout))
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(complaint() if complaint else "condition never held")

@@ -7,6 +7,8 @@ import select
 import socket
 import termios
 
+from .runtime import patient
+
 
 @contextlib.contextmanager
 def console_socket(path):
@@ -22,7 +24,7 @@ def console_socket(path):
 
 def receive(listener):
     """The one descriptor of the one message, after which the peer closes (K2)."""
-    listener.settimeout(5)
+    listener.settimeout(patient(5))
     peer, _ = listener.accept()
     message, fds, _, _ = socket.recv_fds(peer, 4096, 4)
     assert len(fds) == 1 and 1 <= len(message) <= 4095
@@ -35,7 +37,7 @@ def read_until(master, text, timeout=5):
     """What the terminal shows up to and including `text`, or up to its end."""
     data = b""
     while text not in data:
-        ready, _, _ = select.select([master], [], [], timeout)
+        ready, _, _ = select.select([master], [], [], patient(timeout))
         assert ready, f"{text!r} never came: {data!r}"
         try:
             chunk = os.read(master, 65536)

@@ -5,7 +5,7 @@ import itertools
 import json
 import subprocess
 
-from harness import linux, oracles
+from harness import against, linux, oracles
 from harness.runtime import until
 
 from support import TAG, Daemon, Terminal, call, listens
@@ -78,7 +78,7 @@ class Docker:
 
     def __call__(self, *args, timeout=60, **options):
         """With a program that is no runtime dockerd waits for ever for what was executed, and for its end."""
-        timeout = min(timeout, 5) if against.IS_FAKE else timeout
+        timeout = min(timeout, 3) if against.IS_FAKE else timeout
         return call(*self.argv(*args), env={"DOCKER_CONFIG": str(self.daemon.home)}, timeout=timeout, **options)
 
     def ok(self, *args, **options):

@@ -41,7 +41,7 @@ def archive(path, images):
         files.update({name: document, **dict(zip(names, layers))})
         manifest.append({"Config": name, "RepoTags": [tag], "Layers": names})
     files["manifest.json"] = json.dumps(manifest).encode()
-    unfinished = path.with_suffix(".new")
+    unfinished = path.with_suffix(f".{os.getpid()}")  # another session may be making the same
     with tarfile.open(unfinished, "w") as tar:
         for name, data in files.items():
             tar.addfile(*_entry(name, data))

@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import stat
 import tempfile
 import types
 
@@ -49,8 +50,20 @@ def pytest_configure(config):
     linux.unshare(linux.CLONE_NEWNS)
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     os.umask(0o022)
-    if runtime_kind() == "crun" and os.path.ismount("/sys/fs/cgroup/unified"):
-        linux.umount("/sys/fs/cgroup/unified")  # crun 1.8 refuses hybrid trees
+    if runtime_kind() == "crun":
+        _suit_crun()
+
+
+def _suit_crun():
+    """crun 1.8 refuses hybrid trees, and gives /dev/null to the container's root: it gets one of ours."""
+    if os.path.ismount("/sys/fs/cgroup/unified"):
+        linux.umount("/sys/fs/cgroup/unified")
+    with tempfile.TemporaryDirectory() as place:
+        linux.mount("tmpfs", place, "tmpfs")
+        os.mknod(f"{place}/null", stat.S_IFCHR | 0o666, os.stat(os.devnull).st_rdev)
+        os.chmod(f"{place}/null", 0o666)
+        linux.mount(f"{place}/null", os.devnull, None, linux.MS_BIND)
+        linux.umount(place)
 
 
 def pytest_generate_tests(metafunc):

@@ -13,10 +13,13 @@ from harness.runtime import until
 
 from support_containerd import Containerd
 from support_docker import IMAGE, Docker, Dockerd
-from support import ENDED, RUNTIME, TAG, Outcome, is_donjon, levels_of, make_network
+from support import RUNTIME, TAG, Outcome, is_donjon, levels_of, make_network
 from support_images import Images, cell
 
 pytest_plugins = ["support_podman", "support_cri"]
+
+
+_ended = {}  # whether the tests of a row passed, by level
 
 
 def pytest_configure(config):
@@ -53,8 +56,31 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     outcome = getattr(item, "callspec", None) and item.callspec.params.get("outcome")
     if outcome:
-        ended = ENDED.setdefault((outcome.engine, outcome.row), {})
-        ended[outcome.level] = ended.get(outcome.level, True) and report.passed
+        report.row = (outcome.engine, outcome.row, outcome.level)
+
+
+def pytest_runtest_logreport(report):
+    """Whichever of xdist's workers ran it, this is the session's own process."""
+    if hasattr(report, "row"):
+        engine, name, level = report.row
+        ended = _ended.setdefault((engine, name), {})
+        ended[level] = ended.get(level, True) and report.passed
+
+
+def _green_at_none_only():
+    """Skipped at the default level is not passed."""
+    return [row for row, passed in _ended.items() if passed.get("none") and not passed.get("hardened", True)]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    if session.exitstatus == pytest.ExitCode.OK and _green_at_none_only():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    for engine, name in _green_at_none_only():
+        terminalreporter.write_line(f"FAILED {engine} {name}: green at level none only")
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,6 @@ TAG = f"de{os.getpid()}"  # in the name of everything a session makes
 processes.BRIEF = 2.0  # an engine takes its time before it calls a runtime
 
 CLAIMED = set()  # rows that have a test
-ENDED = {}  # of this session: whether the tests of a row passed, by level
 
 
 def is_donjon():

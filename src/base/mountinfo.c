@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -62,14 +64,14 @@ int mount_facts_ask(int fd, struct dj_arena *arena, struct mount_facts *out)
 
 struct line {
 	uint64_t id, parent;
-	const char *root, *options;
+	char *root, *point, *options;
 };
 
 /* "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/root rw,errors=continue": blanks within fields
  * are escaped. */
 static bool read_line(char *text, struct line *out)
 {
-	char *tail = strstr(text, " - "), *options = strrchr(text, ' ');
+	char *tail = strstr(text, " - "), *options = strrchr(text, ' '), *rest;
 	int used = 0;
 
 	if (!tail ||
@@ -77,29 +79,60 @@ static bool read_line(char *text, struct line *out)
 	    used == 0)
 		return false;
 	*tail = '\0';
-	text[(size_t)used + strcspn(text + used, " ")] = '\0';
 	options[strcspn(options, "\n")] = '\0';
-	out->root = text + used;
 	out->options = options + 1;
-	return true;
+	out->root = strtok_r(text + used, " ", &rest);
+	out->point = strtok_r(NULL, " ", &rest);
+	return out->point != NULL;
 }
 
-static int scan(FILE *file, uint64_t id, int fd, struct dj_arena *arena, struct mount_facts *out,
+struct list {
+	FILE *file;
+	char *text;
+	size_t room, total;
+};
+
+static int open_list(int proc, struct list *list, struct donjon_error *err)
+{
+	int fd = procfs_openat(proc, O_RDONLY, "thread-self/mountinfo");
+
+	*list = (struct list){ .file = fd < 0 ? NULL : fdopen(fd, "re") };
+	if (list->file)
+		return 0;
+	if (fd < 0)
+		return dj_fail_os(err, -fd, "open mountinfo");
+	dj_close(&fd);
+	return dj_fail_os(err, errno, "open mountinfo");
+}
+
+static void close_list(struct list *list)
+{
+	(void)fclose(list->file); /* read only: nothing can be lost */
+	free(list->text);
+}
+
+/* 1, or 0 at the end. */
+static int next_line(struct list *list, struct line *out, struct donjon_error *err)
+{
+	ssize_t n = getline(&list->text, &list->room, list->file);
+
+	if (n < 0)
+		return ferror(list->file) ? dj_fail_os(err, errno, "read mountinfo") : 0;
+	list->total += (size_t)n;
+	if (list->total > MOUNTINFO_MAX)
+		return dj_fail(err, DONJON_E_SYSTEM, "mountinfo is longer than %d bytes", MOUNTINFO_MAX);
+	if (!read_line(list->text, out))
+		return dj_fail(err, DONJON_E_SYSTEM, "mountinfo has a line nobody understands");
+	return 1;
+}
+
+static int scan(struct list *list, uint64_t id, int fd, struct dj_arena *arena, struct mount_facts *out,
                 struct donjon_error *err)
 {
-	dj_auto_free char *text = NULL;
-	size_t room = 0, total = 0;
 	struct line line;
-	ssize_t n;
+	int r;
 
-	while ((n = getline(&text, &room, file)) >= 0) {
-		total += (size_t)n;
-		if (total > MOUNTINFO_MAX)
-			return dj_fail(err, DONJON_E_SYSTEM, "mountinfo is longer than %d bytes",
-			               MOUNTINFO_MAX);
-		if (!read_line(text, &line))
-			return dj_fail(err, DONJON_E_SYSTEM,
-			               "mountinfo has a line nobody understands");
+	while ((r = next_line(list, &line, err)) > 0) {
 		if (line.parent == id && line.id != id)
 			out->has_submounts = true;
 		if (line.id != id)
@@ -107,8 +140,8 @@ static int scan(FILE *file, uint64_t id, int fd, struct dj_arena *arena, struct 
 		out->options = dj_arena_strdup(arena, line.options);
 		out->is_whole = is_whole(fd, line.root);
 	}
-	if (ferror(file))
-		return dj_fail_os(err, errno, "read mountinfo");
+	if (r < 0)
+		return -1;
 	return out->options ? 0
 	                    : dj_fail(err, DONJON_E_SYSTEM, "mountinfo does not list the mount");
 }
@@ -116,22 +149,66 @@ static int scan(FILE *file, uint64_t id, int fd, struct dj_arena *arena, struct 
 int mount_facts_scan(int proc, int fd, struct dj_arena *arena, struct mount_facts *out,
                      struct donjon_error *err)
 {
+	struct list list;
 	uint64_t id;
-	int r = sys_mount_id(fd, &id), list;
-	FILE *file;
+	int r = sys_mount_id(fd, &id);
 
 	*out = (struct mount_facts){ .options = NULL };
 	if (r < 0)
 		return dj_fail_os(err, -r, "read a mount's id");
-	list = procfs_openat(proc, O_RDONLY, "thread-self/mountinfo");
-	if (list < 0)
-		return dj_fail_os(err, -list, "open mountinfo");
-	file = fdopen(list, "re");
-	if (!file) {
-		dj_close(&list);
-		return dj_fail_os(err, errno, "open mountinfo");
+	if (open_list(proc, &list, err) < 0)
+		return -1;
+	r = scan(&list, id, fd, arena, out, err);
+	close_list(&list);
+	return r;
+}
+
+/* "\\040" and the like, in place. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *at = text; *at; to++) {
+		unsigned byte;
+
+		if (*at == '\\' && sscanf(at, "\\%3o", &byte) == 1 && byte <= UCHAR_MAX) {
+			*to = (char)byte;
+			at += strlen("\\040");
+		} else {
+			*to = *at++;
+		}
 	}
-	r = scan(file, id, fd, arena, out, err);
-	(void)fclose(file); /* read only: nothing can be lost */
+	*to = '\0';
+}
+
+static void add_point(struct mount_points *points, char *point, struct dj_arena *arena)
+{
+	enum { FIRST = 64 };
+	char **grown;
+
+	/* Room is doubled when it is full, which it is at each power of two. */
+	if (points->n >= FIRST ? (points->n & (points->n - 1)) == 0 : points->n == 0) {
+		grown = dj_arena_array(arena, points->n ? 2 * points->n : FIRST, sizeof(*grown));
+		if (points->n > 0)
+			memcpy(grown, points->v, points->n * sizeof(*grown));
+		points->v = grown;
+	}
+	unescape(point);
+	points->v[points->n++] = dj_arena_strdup(arena, point);
+}
+
+int mount_points_scan(int proc, struct dj_arena *arena, struct mount_points *out,
+                      struct donjon_error *err)
+{
+	struct list list;
+	struct line line;
+	int r;
+
+	*out = (struct mount_points){ .n = 0 };
+	if (open_list(proc, &list, err) < 0)
+		return -1;
+	while ((r = next_line(&list, &line, err)) > 0)
+		add_point(out, line.point, arena);
+	close_list(&list);
 	return r;
 }

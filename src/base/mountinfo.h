@@ -1,4 +1,4 @@
-/* What the kernel tells of one mount, asked for that mount alone where it can be. */
+/* What the kernel tells of one mount, asked for that mount alone where it can be, and where mounts are. */
 #ifndef BASE_MOUNTINFO_H
 #define BASE_MOUNTINFO_H
 
@@ -20,5 +20,13 @@ int mount_facts_ask(int fd, struct dj_arena *arena, struct mount_facts *out);
  * a verified procfs (base/procfs.h). */
 int mount_facts_scan(int proc, int fd, struct dj_arena *arena, struct mount_facts *out,
                      struct donjon_error *err);
+
+/* Where anything is mounted in the caller's mount namespace, by one scan as well. */
+struct mount_points {
+	char **v; /* in the arena */
+	size_t n;
+};
+int mount_points_scan(int proc, struct dj_arena *arena, struct mount_points *out,
+                      struct donjon_error *err);
 
 #endif

@@ -194,11 +194,8 @@ static int real_time_number(const char *name)
 
 int proc_signal_number(const char *text)
 {
-	if (isdigit((unsigned char)*text)) {
-		int number = small_number(text);
-
-		return number > 0 ? number : -1;
-	}
+	if (isdigit((unsigned char)*text))
+		return small_number(text);
 	if (strncasecmp(text, "SIG", 3) == 0)
 		text += 3;
 	for (size_t i = 0; i < DJ_COUNT(signals); i++)

@@ -25,7 +25,8 @@ int proc_open_identified(pid_t pid, uint64_t start_time);
 /* First 36 characters of /proc/sys/kernel/random/boot_id. */
 int proc_boot_id(int proc_fd, char buf[static 37], struct donjon_error *err);
 
-/* "9", "KILL", "SIGKILL", "sigrtmin+3" (any case; contract S1) -> number, or -1. */
+/* "9", "KILL", "SIGKILL", "sigrtmin+3" (any case; contract S1) -> number, or -1.  "0" is one, too: it asks
+ * whether the process is there. */
 int proc_signal_number(const char *text);
 
 /* Shell convention: the exit status, or 128 + signal number. `status` as from waitpid(2). */

@@ -20,7 +20,7 @@ int cmd_completion(const struct cli_options *o, int argc, char **argv, struct do
 		shells[i].print(stdout);
 		return fflush(stdout) == 0 ? 0
 		                           : cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s",
-		                                      strerror(errno));
+		                                      cli_reason(errno));
 	}
 	return cli_fail(err, DONJON_E_USAGE, "completion: no shell \"%s\": bash, zsh or fish", argv[0]);
 }

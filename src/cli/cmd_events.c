@@ -11,7 +11,7 @@ static int print_event(void *data, const char *json)
 {
 	if (printf("%s\n", json) >= 0 && fflush(stdout) == 0)
 		return 0;
-	return cli_fail(data, DONJON_E_SYSTEM, "write to standard output: %s", strerror(errno));
+	return cli_fail(data, DONJON_E_SYSTEM, "write to standard output: %s", cli_reason(errno));
 }
 
 static int watch(struct donjon_runtime *runtime, const char *id, int64_t interval_ms,

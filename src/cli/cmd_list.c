@@ -66,7 +66,7 @@ static int list(struct donjon_runtime *runtime, bool quiet, struct donjon_error 
 	donjon_list_free(all);
 	if (ferror(stdout) || fflush(stdout) != 0)
 		return cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s",
-		                strerror(errno));
+		                cli_reason(errno));
 	return 0;
 }
 

@@ -23,7 +23,7 @@ static int print_json(const struct pids *pids, struct donjon_error *err)
 	printf("]\n");
 	if (ferror(stdout) || fflush(stdout) != 0)
 		return cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s",
-		                strerror(errno));
+		                cli_reason(errno));
 	return 0;
 }
 
@@ -79,7 +79,7 @@ static int filter(FILE *table, const struct pids *pids, struct donjon_error *err
 	if (field < 0)
 		return cli_fail(err, DONJON_E_USAGE, "the output of ps has no column PID");
 	if (ferror(table) || ferror(stdout) || fflush(stdout) != 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "copy the output of ps: %s", strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "copy the output of ps: %s", cli_reason(errno));
 	return 0;
 }
 
@@ -104,7 +104,7 @@ static int end_ps(pid_t pid, struct donjon_error *err)
 
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return cli_fail(err, DONJON_E_SYSTEM, "wait for ps: %s", strerror(errno));
+			return cli_fail(err, DONJON_E_SYSTEM, "wait for ps: %s", cli_reason(errno));
 	if (status == 0 || err->code != DONJON_OK)
 		return err->code == DONJON_OK ? 0 : -1;
 	return cli_fail(err, DONJON_E_SYSTEM, "ps failed");
@@ -117,13 +117,13 @@ static int print_table(const struct pids *pids, char **arguments, struct donjon_
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "make a pipe: %s", strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "make a pipe: %s", cli_reason(errno));
 	r = spawn_ps(arguments, ends[1], &pid);
 	(void)close(ends[1]);
 	table = r == 0 ? fdopen(ends[0], "r") : NULL;
 	if (!table) {
 		(void)close(ends[0]);
-		return cli_fail(err, DONJON_E_SYSTEM, "run ps: %s", strerror(r ? r : errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "run ps: %s", cli_reason(r ? r : errno));
 	}
 	(void)filter(table, pids, err);
 	(void)fclose(table); /* read only: nothing can be lost */

@@ -51,7 +51,7 @@ static int own_paths(char runtime[PATH_MAX], char plain[PATH_MAX], struct donjon
 	ssize_t n = readlink("/proc/self/exe", runtime, PATH_MAX - sizeof("-none"));
 
 	if (n < 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "find out where donjon is: %s", strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "find out where donjon is: %s", cli_reason(errno));
 	runtime[n] = '\0';
 	(void)snprintf(plain, PATH_MAX, "%s-none", runtime);
 	return 0;
@@ -99,7 +99,7 @@ static int make_parents(const char *path, struct donjon_error *err)
 	for (char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-			return cli_fail(err, DONJON_E_SYSTEM, "make %s: %s", dir, strerror(errno));
+			return cli_fail(err, DONJON_E_SYSTEM, "make %s: %s", dir, cli_reason(errno));
 		*slash = '/';
 	}
 	return 0;
@@ -118,13 +118,13 @@ static int write_file(const char *path, const char *text, struct donjon_error *e
 	(void)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "write %s: %s", path, strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "write %s: %s", path, cli_reason(errno));
 	out = fdopen(fd, "w");
 	failed = !out || fputs(text, out) == EOF || fchmod(fd, 0644) < 0;
 	failed = (out ? fclose(out) : close(fd)) != 0 || failed;
 	if (!failed && rename(temporary, path) == 0)
 		return 0;
-	(void)cli_fail(err, DONJON_E_SYSTEM, "write %s: %s", path, strerror(errno));
+	(void)cli_fail(err, DONJON_E_SYSTEM, "write %s: %s", path, cli_reason(errno));
 	(void)unlink(temporary);
 	return -1;
 }
@@ -149,7 +149,7 @@ static int unpack_probe(const char *path, struct donjon_error *err)
 
 	if (fd >= 0 && close(fd) < 0)
 		failed = true;
-	return failed ? cli_fail(err, DONJON_E_SYSTEM, "write %s: %s", path, strerror(errno)) : 0;
+	return failed ? cli_fail(err, DONJON_E_SYSTEM, "write %s: %s", path, cli_reason(errno)) : 0;
 }
 
 /* Mount points engines make in a root filesystem they are given. */
@@ -174,9 +174,9 @@ static int check(const struct setup_engine *engine, const char *runtime, struct 
 		                engine->name);
 	(void)snprintf(root, sizeof(root), "%s/donjon-check-XXXXXX", base && *base ? base : "/var/tmp");
 	if (!mkdtemp(root))
-		return cli_fail(err, DONJON_E_SYSTEM, "make %s: %s", root, strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "make %s: %s", root, cli_reason(errno));
 	(void)snprintf(probe, sizeof(probe), "%s/probe", root);
-	r = chmod(root, 0755) < 0 ? cli_fail(err, DONJON_E_SYSTEM, "chmod %s: %s", root, strerror(errno))
+	r = chmod(root, 0755) < 0 ? cli_fail(err, DONJON_E_SYSTEM, "chmod %s: %s", root, cli_reason(errno))
 	                          : unpack_probe(probe, err);
 	if (r == 0)
 		r = engine->check(runtime, probe, err);

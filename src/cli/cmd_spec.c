@@ -14,23 +14,23 @@ static int write_document(const char *dir, const char *json, struct donjon_error
 	int r;
 
 	if (dir_fd < 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "open bundle %s: %s", dir, strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "open bundle %s: %s", dir, cli_reason(errno));
 	fd = openat(dir_fd, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	r = errno;
 	(void)close(dir_fd);
 	if (fd < 0)
 		return cli_fail(err, DONJON_E_EXISTS, "write %s/config.json: %s%s", dir,
-		                strerror(r), r == EEXIST ? ": remove it first" : "");
+		                cli_reason(r), r == EEXIST ? ": remove it first" : "");
 	file = fdopen(fd, "w");
 	if (!file) {
 		r = errno;
 		(void)close(fd);
-		return cli_fail(err, DONJON_E_SYSTEM, "write %s/config.json: %s", dir, strerror(r));
+		return cli_fail(err, DONJON_E_SYSTEM, "write %s/config.json: %s", dir, cli_reason(r));
 	}
 	r = fprintf(file, "%s\n", json) < 0;
 	if (fclose(file) != 0 || r)
 		return cli_fail(err, DONJON_E_SYSTEM, "write %s/config.json: %s", dir,
-		                strerror(errno));
+		                cli_reason(errno));
 	return 0;
 }
 

@@ -42,7 +42,7 @@ static char *read_stream(FILE *file, const char *name, struct donjon_error *err)
 	size_t size = text ? fread(text, 1, RESOURCES_MAX + 1, file) : 0;
 
 	if (!text || ferror(file))
-		(void)cli_fail(err, DONJON_E_SYSTEM, "read %s: %s", name, strerror(errno));
+		(void)cli_fail(err, DONJON_E_SYSTEM, "read %s: %s", name, cli_reason(errno));
 	else if (size > RESOURCES_MAX)
 		(void)cli_fail(err, DONJON_E_CONFIG, "%s: larger than %d bytes", name,
 		               RESOURCES_MAX);
@@ -66,7 +66,7 @@ static char *read_resources(const char *path, struct donjon_error *err)
 		return read_stream(stdin, "standard input", err);
 	file = fopen(path, "re");
 	if (!file) {
-		(void)cli_fail(err, DONJON_E_SYSTEM, "open %s: %s", path, strerror(errno));
+		(void)cli_fail(err, DONJON_E_SYSTEM, "open %s: %s", path, cli_reason(errno));
 		return NULL;
 	}
 	text = read_stream(file, path, err);

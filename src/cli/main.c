@@ -25,8 +25,9 @@ static void reset_inherited(void)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGCHLD, SIG_DFL); /* ignored, it would take exit statuses from us */
-	(void)signal(SIGPIPE,
-	             SIG_IGN); /* a reader that goes away must not leave a container half-made */
+	/* A reader that goes away, or the caller's RLIMIT_FSIZE, must not leave a container half-made. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 static bool wants_debug(const struct cli_options *o)

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -22,6 +23,16 @@ int cli_fail(struct donjon_error *err, enum donjon_code code, const char *fmt, .
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+const char *cli_reason(int os)
+{
+	static char text[64];
+
+	(void)snprintf(text, sizeof(text), "%s", strerror(os));
+	if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
+		text[0] = (char)tolower((unsigned char)text[0]);
+	return text;
 }
 
 /* ---- values ---- */

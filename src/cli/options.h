@@ -99,5 +99,7 @@ void cli_print_options(FILE *out, const struct cli_option *rows);
 /* The command line's own failures; returns -1. */
 int cli_fail(struct donjon_error *err, enum donjon_code code, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
+/* What an errno means, as the library's errors say it: lower case.  Valid until the next call. */
+const char *cli_reason(int os);
 
 #endif

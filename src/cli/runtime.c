@@ -46,6 +46,6 @@ int cli_print(char *text, struct donjon_error *err)
 	donjon_free(text);
 	if (r < 0 || fflush(stdout) != 0)
 		return cli_fail(err, DONJON_E_SYSTEM, "write to standard output: %s",
-		                strerror(errno));
+		                cli_reason(errno));
 	return 0;
 }

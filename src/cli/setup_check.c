@@ -44,7 +44,7 @@ int setup_run(const char *const *argv, char **output, struct donjon_error *err)
 	pid_t pid = -1;
 
 	if (output && pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "make a pipe: %s", strerror(errno));
+		return cli_fail(err, DONJON_E_SYSTEM, "make a pipe: %s", cli_reason(errno));
 	(void)posix_spawn_file_actions_init(&actions);
 	if (output)
 		(void)posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
@@ -56,7 +56,7 @@ int setup_run(const char *const *argv, char **output, struct donjon_error *err)
 		(void)close(pipe_fds[0]);
 	}
 	if (r != 0)
-		return cli_fail(err, DONJON_E_SYSTEM, "run %s: %s", argv[0], strerror(r));
+		return cli_fail(err, DONJON_E_SYSTEM, "run %s: %s", argv[0], cli_reason(r));
 	return wait_for(pid);
 }
 

@@ -44,8 +44,8 @@ int creation_begin(struct creation *c, const struct donjon_runtime *runtime, str
 		.launch = LAUNCH_EMPTY,
 	};
 	c->record.id = dj_arena_strdup(&draft->arena, draft->id);
-	c->record.cgroup_path = c->record.listener_path = c->record.listener_metadata =
-	        dj_arena_strdup(&draft->arena, "");
+	c->record.cgroup_path = c->record.selinux_label = c->record.listener_path =
+	        c->record.listener_metadata = dj_arena_strdup(&draft->arena, "");
 	if (runtime_open_store(runtime, true, &c->store, err) < 0)
 		return -1;
 	c->dir = store_reserve(&c->store, draft->id, err);
@@ -130,6 +130,8 @@ static int fill_record(struct creation *c, struct donjon_error *err)
 	r->cgroup_manager = manager_of(c);
 	r->private_pid_ns = has_own_pid_namespace(draft->plan);
 	r->no_new_keyring = !draft->plan->new_keyring;
+	if (draft->spec.process.selinux_label)
+		r->selinux_label = draft->spec.process.selinux_label;
 	r->listener_path = listener_text(draft, draft->spec.linux.seccomp.listener_path);
 	r->listener_metadata = listener_text(draft, draft->spec.linux.seccomp.listener_metadata);
 	r->poststart_hooks = draft->spec.hooks[OCI_HOOK_POSTSTART].n > 0;
@@ -204,6 +206,7 @@ static int save_last(struct creation *c, struct donjon_error *err)
 	if ((policy->notes.n != c->notes_saved || !is_expected) && save_hardening(c, err) < 0)
 		return -1;
 	c->record.creating = false;
+	c->record.seccomp_filters = c->launch.filters;
 	return store_write(c->dir, &c->record, err);
 }
 
@@ -359,7 +362,8 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 	if (lsm_prepare(c->draft, err) < 0 || fill_record(c, err) < 0 || save_first(c, err) < 0 ||
 	    make_cgroup(c, err) < 0 || save_hardening(c, err) < 0)
 		return -1;
-	if (c->draft->notify && store_notify_make(c->dir, err) < 0)
+	if (c->draft->notify &&
+	    store_notify_make(c->dir, c->draft->spec.linux.mount_label, err) < 0)
 		return -1;
 	if (gate) {
 		gate_fd = store_gate_listen(c->dir, err);

@@ -86,6 +86,7 @@ static int delete_unreadable(struct container *c, const char *id, struct donjon_
 	dj_error_clear(err);
 	if (end_waiter(c, err) < 0)
 		return -1;
+	store_release_ranges(&c->store, id);
 	return store_remove(&c->store, id, c->dir, err);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/inspect.h"
 
 #include "base/cleanup.h"
+#include "engine/places.h"
 #include "oci/mount_options.h"
 #include "wrap/lsm.h"
 
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,32 +72,60 @@ static bool has_option(const struct oci_mount *mount, uint32_t flags)
 	return false;
 }
 
-static void look_at(struct draft *draft, const struct oci_mount *mount, const char *source,
-                    struct policy_bind_source *out)
+static bool has_type(const struct oci_mount *mount, const char *type)
+{
+	return mount->type && strcmp(mount->type, type) == 0;
+}
+
+/* Rootless, what is mounted below comes along in any case (launch/sources.c). */
+static bool takes_submounts(const struct draft *draft, const struct oci_mount *mount)
+{
+	return has_option(mount, OCI_MOUNT_RBIND) || has_type(mount, "rbind") ||
+	       host_is_rootless(&draft->host);
+}
+
+static void look_at(struct draft *draft, struct places *places, const struct oci_mount *mount,
+                    const char *source, struct policy_bind_source *out)
 {
 	bool follow = !has_option(mount, OCI_MOUNT_SRC_NOFOLLOW | OCI_MOUNT_COPY_SYMLINK);
 	dj_auto_close int fd = open(source, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
-	char link[64], real[PATH_MAX];
+	struct place_name place;
 	struct stat st;
-	ssize_t len;
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (fd < 0 || fstat(fd, &st) < 0 || (len = readlink(link, real, sizeof(real) - 1)) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || !places_name(places, fd, S_ISDIR(st.st_mode), &place))
 		return; /* the launch will say so, by the mount's name */
-	real[len] = '\0';
 	out->kind = kind_of(st.st_mode);
 	out->world_readable = st.st_mode & S_IROTH;
-	if (strcmp(real, source) != 0)
-		out->resolved = dj_arena_strdup(&draft->arena, real);
-	out->control_socket = out->kind == 'd' && holds_control_socket(fd);
+	if (strcmp(place.name, source) != 0)
+		out->resolved = place.name;
+	if (out->kind != 'd')
+		return;
+	out->control_socket = holds_control_socket(fd);
+	/* An engine's own directories hold no host's; to look for it costs a scan of all mounts. */
+	if (takes_submounts(draft, mount) && !policy_is_engine_store(place.name))
+		out->carries = places_below(places, place.real);
 }
 
 static bool is_bind(const struct oci_mount *mount)
 {
-	return (mount->type && strcmp(mount->type, "bind") == 0) || has_option(mount, OCI_MOUNT_BIND);
+	return has_type(mount, "bind") || has_type(mount, "rbind") || has_option(mount, OCI_MOUNT_BIND);
 }
 
-static void look_at_sources(struct draft *draft)
+/* A layer may be a link, too. */
+static void look_at_layers(struct draft *draft, struct places *places, const struct oci_mount *mount,
+                           struct policy_layers *out)
+{
+	policy_overlay_layers(mount, &draft->arena, out);
+	for (size_t i = 0; i < out->n; i++) {
+		dj_auto_close int fd = open(out->v[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		struct place_name place;
+
+		if (fd >= 0 && places_name(places, fd, true, &place))
+			out->v[i].path = place.name;
+	}
+}
+
+static void look_at_sources(struct draft *draft, struct places *places)
 {
 	struct policy_request *r = &draft->request;
 	size_t n = draft->spec.mounts.n;
@@ -111,11 +139,13 @@ static void look_at_sources(struct draft *draft)
 		const struct oci_mount *mount = &draft->spec.mounts.v[i];
 		const char *source;
 
+		if (has_type(mount, "overlay") && !is_bind(mount))
+			look_at_layers(draft, places, mount, &r->sources.v[i].layers);
 		if (!mount->source || !is_bind(mount))
 			continue;
 		source = draft_absolute(draft, draft->bundle, mount->source, &too_long);
 		if (source)
-			look_at(draft, mount, source, &r->sources.v[i]);
+			look_at(draft, places, mount, source, &r->sources.v[i]);
 		dj_error_clear(&too_long);
 	}
 }
@@ -175,21 +205,29 @@ static void look_up_selinux_type(struct draft *draft)
 	}
 }
 
-/* An engine's mounted image. */
-static bool is_on_overlay(const char *path)
+/* Whether it is an engine's mounted image, and what it is to the host. */
+static void look_at_rootfs(struct draft *draft, struct places *places)
 {
+	dj_auto_close int fd = open(draft->rootfs, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct place_name place;
 	struct statfs fs;
 
-	return statfs(path, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+	if (fd < 0)
+		return; /* a sandbox's own is still to be made */
+	draft->request.rootfs_is_overlay =
+	        fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+	if (places_name(places, fd, false, &place))
+		draft->request.rootfs_name = place.name;
 }
 
 void inspect_for_policy(struct draft *draft)
 {
+	struct places places = { .arena = &draft->arena, .bundle = draft->bundle };
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 	draft->request.cpus = cpus > 0 ? (unsigned)cpus : 0;
-	draft->request.rootfs_is_overlay = is_on_overlay(draft->rootfs);
-	look_at_sources(draft);
+	look_at_rootfs(draft, &places);
+	look_at_sources(draft, &places);
 	look_up_groups(draft);
 	inspect_hooks(draft);
 	inspect_subids(draft);

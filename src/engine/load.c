@@ -24,15 +24,17 @@ enum { READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
 char *draft_absolute(struct draft *draft, const char *base, const char *path,
                      struct donjon_error *err)
 {
-	dj_auto_free char *cwd = base ? NULL : getcwd(NULL, 0);
+	bool is_absolute = path[0] == '/';
+	/* Only where it matters: it may have been removed. */
+	dj_auto_free char *cwd = base || is_absolute ? NULL : getcwd(NULL, 0);
 	char joined[PATH_MAX], clean[PATH_MAX];
 	int n;
 
-	if (!base && !cwd) {
+	if (!base && !is_absolute && !cwd) {
 		(void)dj_fail_os(err, errno, "read the working directory");
 		return NULL;
 	}
-	if (path[0] == '/')
+	if (is_absolute)
 		n = snprintf(joined, sizeof(joined), "%s", path);
 	else
 		n = snprintf(joined, sizeof(joined), "%s/%s", base ? base : cwd, path);

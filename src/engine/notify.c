@@ -59,11 +59,12 @@ int notify_plan(struct draft *draft, const struct donjon_runtime *runtime, char 
 	return 0;
 }
 
-int notify_listen(const struct donjon_runtime *runtime, int dir, int pidfd, struct readiness *out,
-                  struct donjon_error *err)
+int notify_listen(const struct donjon_runtime *runtime, int dir, const struct store_record *record,
+                  int pidfd, struct readiness *out, struct donjon_error *err)
 {
 	dj_auto_close int manager = connect_manager(runtime);
-	dj_auto_close int socket = manager < 0 ? -1 : store_notify_bind(dir, err);
+	dj_auto_close int socket =
+	        manager < 0 ? -1 : store_notify_bind(dir, record->selinux_label, err);
 
 	if (manager < 0)
 		return 0;

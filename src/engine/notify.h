@@ -7,6 +7,7 @@
 #define ENGINE_NOTIFY_H
 
 #include "engine/draft.h"
+#include "store/store.h"
 #include "supervise/readiness.h"
 
 /* Plans the directory, if there is a manager to be told.  *variable is for the program's
@@ -16,8 +17,8 @@ int notify_plan(struct draft *draft, const struct donjon_runtime *runtime, char 
 
 /* Before the program runs: *out stays as it is where there is no manager or the container has no
  * such directory. */
-int notify_listen(const struct donjon_runtime *runtime, int dir, int pidfd, struct readiness *out,
-                  struct donjon_error *err);
+int notify_listen(const struct donjon_runtime *runtime, int dir, const struct store_record *record,
+                  int pidfd, struct readiness *out, struct donjon_error *err);
 
 /* After it, for a caller that leaves: until the manager knows, or the program has ended.  The
  * container is unlocked meanwhile: it runs, and is everybody's. */

@@ -29,7 +29,7 @@ static int start(struct creation *c, const struct donjon_create_options *o,
 	struct launch_listener give = listener_for_launch(&listener);
 
 	if (c->draft->notify &&
-	    notify_listen(c->runtime, c->dir, c->launch.pidfd, readiness, err) < 0)
+	    notify_listen(c->runtime, c->dir, &c->record, c->launch.pidfd, readiness, err) < 0)
 		return -1;
 	if (launch_start(&c->launch, &give, err) < 0 ||
 	    hooks_run(c->draft->plan, OCI_HOOK_POSTSTART, &c->record, STORE_RUNNING, err) < 0)

@@ -76,9 +76,9 @@ static int start(const struct donjon_runtime *runtime, struct container *c, int 
 	r = container_process(c, pidfd, err);
 	if (r <= 0)
 		return r < 0 ? -1 : check_status(STORE_STOPPED, err);
-	if (notify_listen(runtime, c->dir, *pidfd, readiness, err) < 0)
+	if (notify_listen(runtime, c->dir, &c->record, *pidfd, readiness, err) < 0)
 		return -1;
-	r = launch_start_gate(c->dir, c->record.pid, *pidfd, &give, err);
+	r = launch_start_gate(c->dir, c->record.pid, *pidfd, c->record.seccomp_filters, &give, err);
 	/* Started or dead: in both cases nobody waits there any more. */
 	store_gate_remove(c->dir);
 	return r < 0 ? -1 : run_poststart(c, *pidfd, err);

@@ -185,7 +185,7 @@ int outside_new_time_namespace(const struct dj_plan *plan, int proc, struct donj
 	(void)snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n",
 		       (long long)plan->monotonic_s, plan->monotonic_ns, (long long)plan->boottime_s,
 		       plan->boottime_ns);
-	return procfs_write(proc, "self/timens_offsets", text, err);
+	return procfs_write(proc, "self/timens_offsets", text, err) < 0 ? dj_note(err, "linux.timeOffsets") : 0;
 }
 
 static int clone_direct(struct outside *o, uint64_t flags, int cgroup_v2, const struct child_args *child,

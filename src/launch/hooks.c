@@ -54,24 +54,42 @@ static bool enter_directory(const char *cwd)
 	return !*cwd || chdir(cwd) == 0 || (errno == EACCES && chdir("/") == 0);
 }
 
-/* The child of a possibly threaded process: system calls only. */
-static _Noreturn void become_hook(int program, const char *path, char *const argv[], char *const envp[],
-				  const char *cwd, int in, int out)
+/* Its streams first, or nobody would learn of what fails then. */
+static int prepare_hook(const char *cwd, int in, int out, struct donjon_error *err)
 {
 	const struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
+	int r;
 
 	(void)sigemptyset(&none);
 	for (int sig = 1; sig < 32; sig++)
 		(void)sigaction(sig, &dfl, NULL);
-	if (setpgid(0, 0) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && enter_directory(cwd) && dup2(in, 0) >= 0 &&
-	    dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && fd_cloexec_from(3) >= 0) {
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		return dj_fail_os(err, errno, "place its streams");
+	if (setpgid(0, 0) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return dj_fail_os(err, errno, "set up its process");
+	if (!enter_directory(cwd))
+		return dj_fail_os(err, errno, "change to directory %s", cwd);
+	r = fd_cloexec_from(3);
+	return r < 0 ? dj_fail_os(err, -r, "mark descriptors close-on-exec") : 0;
+}
+
+/* The child of a possibly threaded process: system calls only.  Why it is no hook is its last output,
+ * which judge() passes on. */
+static _Noreturn void become_hook(int program, const char *path, char *const argv[], char *const envp[],
+				  const char *cwd, int in, int out)
+{
+	struct donjon_error err = { 0 };
+
+	if (prepare_hook(cwd, in, out, &err) == 0) {
 		/* A script's interpreter reopens it by name, which a close-on-exec descriptor cannot give. */
 		(void)sys_execveat(program, "", argv, envp, AT_EMPTY_PATH);
 		if (errno == ENOENT)
 			(void)execve(path, argv, envp);
+		(void)dj_fail_os(&err, errno, "execute it");
 	}
+	(void)!write(2, err.text, strlen(err.text));
 	_exit(127);
 }
 

@@ -106,7 +106,7 @@ static int outside_init(struct outside *o, const struct launch_request *request,
 	*o = (struct outside){
 		.request = request, .plan = request->plan, .proc = -1, .plan_fd = -1, .stage_proc = -1, .stage = -1,
 		.wire = -1, .child_wire = -1, .root = -1, .userns = -1, .pidfd = -1,
-		.console = -1,
+		.console = -1, .status = -1,
 	};
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
 		o->namespaces[ns] = -1;
@@ -141,6 +141,7 @@ static void outside_done(struct outside *o)
 	for (size_t i = 0; i < SOURCES_OUTSIDE_FS_MAX; i++)
 		dj_close(&o->outside_fs[i]);
 	dj_close(&o->userns);
+	dj_close(&o->status);
 }
 
 /* When we could not send, the stage has said why before it went. */
@@ -210,6 +211,7 @@ int launch_create(const struct launch_request *request, struct launch *out, stru
 	*out = (struct launch){
 		.pid = o.pid, .pidfd = o.pidfd, .wire = o.wire, .console = o.console,
 		.lent = dj_take_fd(&o.stage_proc), .ladder = o.ladder,
+		.status = o.filters ? dj_take_fd(&o.status) : -1, .filters = o.filters,
 	};
 	outside_done(&o);
 	return 0;
@@ -279,15 +281,15 @@ static int wait_for_listener(int wire, const struct exec_page *page)
 	return page->listener - 1;
 }
 
-static int pass_listener(int wire, int pidfd, struct exec_page *page, const struct launch_listener *listener,
-			 struct donjon_error *err)
+static int pass_listener(const struct launch *launch, struct exec_page *page,
+			 const struct launch_listener *listener, struct donjon_error *err)
 {
-	int theirs = wait_for_listener(wire, page);
+	int theirs = wait_for_listener(launch->wire, page);
 	dj_auto_close int ours = -1;
 
 	if (theirs < 0)
 		return 0; /* what went wrong is on the wire */
-	ours = sys_pidfd_getfd(pidfd, theirs);
+	ours = sys_pidfd_getfd(launch->pidfd, theirs);
 	if (ours < 0)
 		return dj_fail_os(err, -ours, "take the listener of the seccomp filter");
 	if (listener->give(listener->data, ours, err) < 0)
@@ -297,10 +299,10 @@ static int pass_listener(int wire, int pidfd, struct exec_page *page, const stru
 }
 
 /* Nothing but a failure or end-of-file can come now. */
-static int await_exec(int wire, pid_t pid, int pidfd, const struct exec_page *page,
+static int await_exec(const struct launch *launch, const struct exec_page *page,
 		      const struct launch_listener *listener, struct donjon_error *err)
 {
-	struct pollfd end = { .fd = wire, .events = POLLIN };
+	struct pollfd end = { .fd = launch->wire, .events = POLLIN };
 	struct donjon_error report = { 0 };
 
 	/* An agent that never answers for the execve must not hold the caller for ever (decision 53). */
@@ -308,63 +310,85 @@ static int await_exec(int wire, pid_t pid, int pidfd, const struct exec_page *pa
 		return dj_fail(err, DONJON_E_SYSTEM,
 			       "linux.seccomp.listenerPath: the agent did not let the program start within %d s",
 			       AGENT_WAIT_MS / 1000);
-	if (outside_await(wire, pid, pidfd, err) < 0)
+	if (outside_await(launch->wire, launch->pid, launch->pidfd, err) < 0)
 		return -1;
-	(void)wire_receive(wire, WIRE_FAILED, 0, NULL, NULL, &report);
+	(void)wire_receive(launch->wire, WIRE_FAILED, 0, NULL, NULL, &report);
 	if (!report.step[0])
 		return judge_exec(page, err);
 	*err = report;
 	return -1;
 }
 
-/* A stage that waits for somebody to take its listener, or for the agent's answer, ends no other way. */
-static void end_waiting(int pidfd)
+/* A stage that waits for somebody to take its listener, or for the agent's answer, ends by force alone, and
+ * so does a program that is not confined.  Any other is on its way out: who asks after it next is to find
+ * it gone. */
+static void end_process(int pidfd, bool by_force)
 {
 	struct pollfd end = { .fd = pidfd, .events = POLLIN };
 
-	if (sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
+	if (!by_force || sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
 		(void)poll(&end, 1, END_WAIT_MS);
 }
 
-static int start_over(int wire, pid_t pid, int pidfd, const struct launch_listener *listener,
+static int start_over(const struct launch *launch, const struct launch_listener *listener,
 		      struct donjon_error *err)
 {
 	dj_auto_close int page_fd = -1;
 	struct exec_page *page = make_page(&page_fd, err);
+	bool executed;
 	int r;
 
 	if (!page)
 		return -1;
-	r = wire_send(wire, WIRE_TELL, launch_mark(STEP_MARK_START), &page_fd, 1, err);
+	r = wire_send(launch->wire, WIRE_TELL, launch_mark(STEP_MARK_START), &page_fd, 1, err);
 	if (r == 0 && listener->give)
-		r = pass_listener(wire, pidfd, page, listener, err);
+		r = pass_listener(launch, page, listener, err);
 	if (r == 0)
-		r = await_exec(wire, pid, pidfd, page, listener, err);
-	if (r < 0 && listener->give)
-		end_waiting(pidfd);
+		r = await_exec(launch, page, listener, err);
+	executed = r == 0;
+	if (executed)
+		r = verify_program(launch, err);
+	if (r < 0)
+		end_process(launch->pidfd, executed || listener->give);
 	(void)munmap(page, sizeof(*page));
 	return r;
 }
 
 int launch_start(struct launch *launch, const struct launch_listener *listener, struct donjon_error *err)
 {
-	int r = start_over(launch->wire, launch->pid, launch->pidfd, listener, err);
+	int r = start_over(launch, listener, err);
 
 	dj_close(&launch->wire);
 	dj_close(&launch->lent);
+	dj_close(&launch->status);
 	if (r < 0)
 		kill_stage(launch->pid, &launch->pidfd);
 	return r;
 }
 
-int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, const struct launch_listener *listener,
-		      struct donjon_error *err)
+/* Opened while it waits, so that what is read later is this process or nobody, and also where hidepid
+ * hides what it has become. */
+static int open_status(pid_t pid, struct donjon_error *err)
+{
+	dj_auto_close int proc = open_proc(err);
+	int fd = proc < 0 ? -1 : procfs_openat(proc, O_RDONLY, "%d/status", (int)pid);
+
+	return proc < 0 || fd >= 0 ? fd : dj_fail_os(err, -fd, "open /proc/%d/status", (int)pid);
+}
+
+int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, uint32_t filters,
+		      const struct launch_listener *listener, struct donjon_error *err)
 {
 	dj_auto_close int wire = fd_connect_unix(state_dir_fd, "gate", SOCK_SEQPACKET);
+	dj_auto_close int status = -1;
 
 	if (wire < 0)
 		return dj_fail_os(err, -wire, "reach the waiting container");
-	return start_over(wire, pid, pidfd, listener, err);
+	if (filters && (status = open_status(pid, err)) < 0)
+		return -1;
+	return start_over(&(struct launch){ .pid = pid, .pidfd = pidfd, .wire = wire, .status = status,
+					    .filters = filters },
+			  listener, err);
 }
 
 void launch_abort(struct launch *launch)
@@ -378,6 +402,7 @@ void launch_done(struct launch *launch)
 	dj_close(&launch->wire);
 	dj_close(&launch->console);
 	dj_close(&launch->lent);
+	dj_close(&launch->status);
 	dj_close(&launch->pidfd);
 }
 

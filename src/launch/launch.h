@@ -44,8 +44,10 @@ struct launch {
 	 * 'a' by the config, 'b' id-mapped, 'c' an overlay rebuilt from id-mapped layers, 'd' not at
 	 * all; 0: there is none. */
 	char ladder;
+	int status;       /* /proc/PID/status of a process with filters, or -1 */
+	uint32_t filters; /* how many the program is to be under, inherited ones included; 0: none of ours */
 };
-#define LAUNCH_EMPTY { .pid = 0, .pidfd = -1, .wire = -1, .console = -1, .lent = -1 }
+#define LAUNCH_EMPTY { .pid = 0, .pidfd = -1, .wire = -1, .console = -1, .lent = -1, .status = -1 }
 
 /* Up to and including the read-back: when it returns 0 the container is created and waits.  On
  * failure the stage is dead and reaped and nothing of the launch is left. */
@@ -67,9 +69,10 @@ struct launch_listener {
  * succeeded, or with the reason why it did not (DONJON_E_EXEC; the stage is dead then). */
 int launch_start(struct launch *launch, const struct launch_listener *listener, struct donjon_error *err);
 
-/* The same for a container made by another process: connects to <state dir>/gate. */
-int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, const struct launch_listener *listener,
-		      struct donjon_error *err);
+/* The same for a container made by another process: connects to <state dir>/gate.  `filters`: what
+ * launch_create() found. */
+int launch_start_gate(int state_dir_fd, pid_t pid, int pidfd, uint32_t filters,
+		      const struct launch_listener *listener, struct donjon_error *err);
 
 /* Ends and reaps the process of a launch that is not to stay; nothing where there is none. */
 void launch_abort(struct launch *launch);

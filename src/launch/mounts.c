@@ -11,10 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -64,6 +66,59 @@ static int mount_point(const struct inside *s, const struct plan_mount *mount, m
 	return path_make_mount_point(s->root, path, S_ISDIR(source), err);
 }
 
+static int is_procfs(int fd, struct donjon_error *err)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return dj_fail_os(err, errno, "ask for the file system");
+	return fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* The plan judged the name of the destination; a link of the image may lead it into /proc all the same
+ * (B11, contract 3.1).  Whatever else shows a procfs, as a bind of the host's root does, is none of ours. */
+static int check_not_in_proc(const struct inside *s, int point, struct donjon_error *err)
+{
+	dj_auto_close int top = -1;
+	struct stat proc, there;
+	int r = is_procfs(point, err);
+
+	if (r <= 0)
+		return r;
+	top = path_open_in_root(s->root, "/proc", O_PATH, 0);
+	if (top < 0)
+		return top == -ENOENT ? 0 : dj_fail_os(err, -top, "open /proc");
+	if (fstat(top, &proc) < 0 || fstat(point, &there) < 0)
+		return dj_fail_os(err, errno, "stat the mount point");
+	if (proc.st_dev == there.st_dev)
+		return dj_fail(err, DONJON_E_CONFIG, "a link of the image leads it inside /proc");
+	return 0;
+}
+
+/* What is mounted at /proc is the top of a procfs, also where it is a bind. */
+static int check_is_proc(int tree, struct donjon_error *err)
+{
+	const ino_t top = 1; /* PROC_ROOT_INO */
+	int r = is_procfs(tree, err);
+	struct stat st;
+
+	if (r < 0)
+		return -1;
+	if (fstat(tree, &st) < 0)
+		return dj_fail_os(err, errno, "stat the tree");
+	if (r == 0 || st.st_ino != top)
+		return dj_fail(err, DONJON_E_CONFIG, "/proc takes nothing but a proc filesystem");
+	return 0;
+}
+
+static int check_proc(const struct inside *s, const struct plan_mount *mount, int tree, int point,
+		      struct donjon_error *err)
+{
+	if (mount->proc)
+		return check_is_proc(tree, err);
+	return mount->over_proc ? 0 : check_not_in_proc(s, point, err);
+}
+
 /* Attaches the tree at the destination. */
 static int attach(const struct inside *s, const struct plan_mount *mount, int tree, struct donjon_error *err)
 {
@@ -74,7 +129,7 @@ static int attach(const struct inside *s, const struct plan_mount *mount, int tr
 	if (mount->kind == PLAN_MOUNT_BIND && fstat(tree, &st) < 0)
 		return dj_fail_os(err, errno, "stat the source");
 	point = mount_point(s, mount, st.st_mode, err);
-	if (point < 0)
+	if (point < 0 || check_proc(s, mount, tree, point, err) < 0)
 		return -1;
 	r = sys_move_mount(tree, "", point, "", SYS_MOVE_MOUNT_F_EMPTY_PATH | SYS_MOVE_MOUNT_T_EMPTY_PATH);
 	return r < 0 ? dj_fail_os(err, -r, "attach") : 0;

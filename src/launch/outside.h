@@ -24,6 +24,8 @@ struct outside {
 	pid_t pid;
 	int pidfd;
 	int console;
+	int status;       /* its /proc/PID/status, for verify_program() */
+	uint32_t filters; /* as in struct launch */
 };
 
 int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err);
@@ -50,6 +52,8 @@ int give_net_devices(struct outside *o, uint32_t row, struct donjon_error *err);
 
 /* Until something has come over the wire, or its end; a stage that somebody stops is continued. */
 int outside_await(int wire, pid_t pid, int pidfd, struct donjon_error *err);
+/* The last of the read-back, once nothing is on the wire any more: the program is under its filters. */
+int verify_program(const struct launch *launch, struct donjon_error *err);
 /* wire_receive() of what the stage will send. */
 int outside_receive(const struct outside *o, enum wire_kind kind, uint32_t row, int *fds, size_t *n_fds,
 		    struct donjon_error *err);

@@ -209,6 +209,8 @@ int load_filters(struct inside *s, uint32_t row, struct donjon_error *err)
 	const struct plan_filter *filters = plan_items(s->plan, s->plan->filters, struct plan_filter);
 
 	(void)row;
+	if (prctl(PR_SET_NAME, WIRE_EXECUTING_NAME) < 0)
+		return dj_fail_os(err, errno, "take the name of one that executes");
 	/* The guard comes first: it allows this call; the bundle's own profile, last, need not. */
 	for (uint32_t i = 0; i < s->plan->filters.n; i++) {
 		/* The kernel copies the program; the prototype lacks const. */

@@ -170,6 +170,15 @@ int await_start(struct inside *s, uint32_t row, struct donjon_error *err)
 	return map_page(page_fd, &s->page, err);
 }
 
+/* What a script gets that names /proc/self/exe as its interpreter: that is us until its execve is done. */
+static int refuse_to_run(void)
+{
+	static const char why[] = "donjon-stage: started by donjon alone (is /proc/self/exe an interpreter?)\n";
+
+	(void)!write(2, why, sizeof(why) - 1);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct donjon_error err = { 0 };
@@ -184,7 +193,7 @@ int main(int argc, char **argv)
 	};
 
 	if (s.wire < 3 || fcntl(s.wire, F_SETFD, FD_CLOEXEC) < 0)
-		return 1;
+		return refuse_to_run();
 	/* Rootless the memfd's owner is a user of the container, to whom its mode hides nothing. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return 1;

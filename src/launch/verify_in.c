@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -108,27 +110,111 @@ static bool is_proc(const struct dj_plan *plan, const struct plan_mount *mount)
 	       strcmp(plan_text(plan, mount->type), "proc") == 0;
 }
 
+static int compare_flags(const char *path, uint64_t want, uint64_t have, struct donjon_error *err)
+{
+	if (want & ~have)
+		return dj_fail(err, DONJON_E_VERIFY,
+			       "mount %s: flags 0x%llx were promised, the kernel has 0x%llx", path,
+			       (unsigned long long)want, (unsigned long long)have);
+	return 0;
+}
+
+static int verify_flags(const struct plan_mount *mount, const char *path, uint64_t want,
+			struct donjon_error *err)
+{
+	uint64_t have;
+
+	if (flags_of(mount, path, &have) < 0)
+		return dj_fail_os(err, errno, "read back mount %s", path);
+	return compare_flags(path, want, have, err);
+}
+
+/* Each is a mount of its own below the one that is listed; one that a bind or a mask took the place of is
+ * that one's matter. */
+static int verify_hierarchies(const struct inside *s, const struct plan_mount *mount, uint64_t want,
+			      struct donjon_error *err)
+{
+	const struct plan_cgroup_v1 *v1 = plan_items(s->plan, s->plan->cgroup_v1, struct plan_cgroup_v1);
+	char path[PATH_MAX];
+	struct statfs fs;
+
+	for (uint32_t i = 0; i < s->plan->cgroup_v1.n; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", plan_text(s->plan, mount->destination),
+			       plan_text(s->plan, v1[i].dir));
+		if (statfs(path, &fs) < 0) {
+			if (errno != ENOENT) /* there is nothing to show (has_nothing_to_show) */
+				return dj_fail_os(err, errno, "read back mount %s", path);
+			continue;
+		}
+		if (fs.f_type != CGROUP_SUPER_MAGIC)
+			continue;
+		if (compare_flags(path, want, (uint64_t)fs.f_flags, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* "size=64m" as the kernel reads it; 0: none, or a share of what there is. */
+static uint64_t size_of_tmpfs(const struct dj_plan *plan, const struct plan_mount *mount)
+{
+	static const char units[] = "kmgtpe";
+	const plan_str *data = plan_items(plan, mount->data, plan_str);
+	uint64_t size = 0;
+
+	for (uint32_t i = 0; i < mount->data.n; i++) {
+		const char *text = plan_text(plan, data[i]), *unit;
+		char *end;
+
+		if (strncmp(text, "size=", 5) != 0)
+			continue;
+		size = strtoull(text + 5, &end, 0);
+		unit = *end ? strchr(units, *end | 0x20) : NULL;
+		if (unit)
+			size <<= 10 * (unit - units + 1);
+		else if (*end)
+			size = 0;
+	}
+	return size;
+}
+
+/* A file system in memory that has no bound takes the host's (fs.tmp, fs.shm). */
+static int verify_size(const struct inside *s, const struct plan_mount *mount, const char *path,
+		       struct donjon_error *err)
+{
+	uint64_t want = size_of_tmpfs(s->plan, mount);
+	struct statfs fs;
+
+	if (!want || strcmp(plan_text(s->plan, mount->type), "tmpfs") != 0)
+		return 0;
+	if (statfs(path, &fs) < 0)
+		return dj_fail_os(err, errno, "read back mount %s", path);
+	if (fs.f_blocks == 0 || fs.f_blocks - 1 > (want - 1) / (uint64_t)fs.f_bsize)
+		return dj_fail(err, DONJON_E_VERIFY, "mount %s: its size is not as planned", path);
+	return 0;
+}
+
+static int verify_mount(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
+{
+	const char *path = plan_text(s->plan, mount->destination);
+	uint64_t want = (mount->attr_set | mount->rec_set) & checked;
+
+	if (is_proc(s->plan, mount) && verify_proc(path, err) < 0)
+		return -1;
+	if (want && verify_flags(mount, path, want, err) < 0)
+		return -1;
+	if (want && mount->kind == PLAN_MOUNT_CGROUP && !s->plan->cgroup_v2 &&
+	    verify_hierarchies(s, mount, want, err) < 0)
+		return -1;
+	return verify_size(s, mount, path, err);
+}
+
 static int verify_mounts(const struct inside *s, struct donjon_error *err)
 {
 	const struct plan_mount *mounts = plan_items(s->plan, s->plan->mounts, struct plan_mount);
 
-	for (uint32_t i = 0; i < s->plan->mounts.n; i++) {
-		const char *path = plan_text(s->plan, mounts[i].destination);
-		uint64_t want = (mounts[i].attr_set | mounts[i].rec_set) & checked, have;
-
-		if (is_covered(s->plan, mounts, i))
-			continue;
-		if (is_proc(s->plan, &mounts[i]) && verify_proc(path, err) < 0)
+	for (uint32_t i = 0; i < s->plan->mounts.n; i++)
+		if (!is_covered(s->plan, mounts, i) && verify_mount(s, &mounts[i], err) < 0)
 			return -1;
-		if (!want)
-			continue;
-		if (flags_of(&mounts[i], path, &have) < 0)
-			return dj_fail_os(err, errno, "read back mount %s", path);
-		if (want & ~have)
-			return dj_fail(err, DONJON_E_VERIFY,
-				       "mount %s: flags 0x%llx were promised, the kernel has 0x%llx", path,
-				       (unsigned long long)want, (unsigned long long)have);
-	}
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "launch/outside.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/procfs.h"
 #include "launch/sources.h"
 
@@ -13,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+/* All of /proc/PID/status: NGROUPS_MAX groups, and what else there is. */
+enum { STATUS_MAX = 65536 * 11 + 8192 };
 
 static const char *field(const char *status, const char *name)
 {
@@ -232,18 +237,71 @@ static int check_cgroup(struct outside *o, struct donjon_error *err)
 	return 0;
 }
 
+/* Anew, however often it has been read.  -ESRCH: the process has ended, and whose child it was knows. */
+static int read_status(int fd, char **out)
+{
+	ssize_t n;
+
+	*out = malloc(STATUS_MAX);
+	if (!*out)
+		return -ENOMEM;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	n = file_read_kernel(fd, *out, STATUS_MAX);
+	return n < 0 ? (int)n : 0;
+}
+
+static uint32_t count_filters(const char *status)
+{
+	return (uint32_t)strtoul(field(status, "\nSeccomp_filters:"), NULL, 10);
+}
+
+/* A process gives up its memory before its descriptors, so a wire that ended and no memory is a process
+ * that ended, and its name tells before or after the execve (decision 27). */
+static bool ended_in_execve(const char *status)
+{
+	static const char waiting[] = "Name:\t" WIRE_EXECUTING_NAME "\n";
+
+	return strncmp(status, waiting, sizeof(waiting) - 1) == 0 && !strstr(status, "\nVmSize:");
+}
+
+/*
+ * That every load said yes is the kernel's promise, and this is its proof (decision 26).  The program may
+ * have loaded more of its own by now.  One that has ended and been waited for cannot be asked: that is no
+ * child of ours (but of one who ignores SIGCHLD), nothing of it runs any more, and to fail there would fail
+ * every short `start`.
+ */
+int verify_program(const struct launch *launch, struct donjon_error *err)
+{
+	dj_auto_free char *status = NULL;
+	int r = launch->filters ? read_status(launch->status, &status) : 0;
+
+	if (!launch->filters || r == -ESRCH)
+		return 0;
+	if (r < 0)
+		return dj_fail_os(err, -r, "linux.seccomp: read back the program's filters");
+	if (ended_in_execve(status))
+		return dj_fail(err, DONJON_E_SYSTEM,
+			       "the container's process ended in its execve: does linux.seccomp forbid it?");
+	if (count_filters(status) < launch->filters)
+		return dj_fail(err, DONJON_E_VERIFY,
+			       "linux.seccomp: the program is under %u filters, the plan is %u",
+			       count_filters(status), launch->filters);
+	return 0;
+}
+
 int verify_outside(struct outside *o, uint32_t row, struct donjon_error *err)
 {
-	const size_t size = 8192 + 11 * (size_t)o->plan->groups.n;
-	dj_auto_free char *status = malloc(size);
-	char path[64];
+	dj_auto_free char *status = NULL;
+	int r;
 
 	(void)row;
-	if (!status)
-		return dj_fail_os(err, ENOMEM, "read the process's status");
-	(void)snprintf(path, sizeof(path), "%d/status", (int)o->pid);
-	if (procfs_read(o->proc, path, status, size, err) < 0)
-		return -1;
+	o->status = procfs_openat(o->proc, O_RDONLY, "%d/status", (int)o->pid);
+	r = o->status < 0 ? o->status : read_status(o->status, &status);
+	if (r < 0)
+		return dj_fail_os(err, -r, "read /proc/%d/status", (int)o->pid);
+	if (o->plan->filters.n)
+		o->filters = count_filters(status) + o->plan->filters.n;
 	if (check_ids(status, "\nUid:", host_id(o, o->plan->uid_maps, o->plan->uid), err) < 0 ||
 	    check_ids(status, "\nGid:", host_id(o, o->plan->gid_maps, o->plan->gid), err) < 0 ||
 	    check_groups(o, status, err) < 0 || check_caps(o->plan, status, err) < 0)

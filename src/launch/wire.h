@@ -51,4 +51,8 @@ struct exec_page {
 	char program[512];          /* for the message */
 };
 
+/* What a process under filters is called until its execve succeeds: no program can be called so, which
+ * has the last part of its path as its name. */
+#define WIRE_EXECUTING_NAME "donjon/execve"
+
 #endif

@@ -58,6 +58,7 @@ static bool is_refused(const struct filter_program *program, uint32_t arch, cons
 	       verdict != SECCOMP_RET_USER_NOTIF;
 }
 
+/* what: which of our own profiles; errors of the bundle's name linux.seccomp themselves. */
 static int add(struct filters *f, const struct oci_seccomp *profile, const struct filter_options *options,
 	       const char *what, struct donjon_error *err)
 {
@@ -67,7 +68,7 @@ static int add(struct filters *f, const struct oci_seccomp *profile, const struc
 
 	if (filter_compile(profile, options, f->block->arena, &program, err) < 0 ||
 	    filter_check_exec(&program, arch, err) < 0)
-		return dj_note(err, "%s", what);
+		return what ? dj_note(err, "%s", what) : -1;
 	/* A filter with a listener cannot be loaded in all threads at once, and there is but one thread. */
 	if (program.notifies)
 		program.load_flags = (program.load_flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC) |
@@ -116,7 +117,7 @@ int plan_filters(struct plan_block *block, const struct plan_input *in, struct p
 		return -1;
 	if (in->settings->builtin_seccomp && add_default(&f, err) < 0)
 		return -1;
-	if (in->spec->linux.seccomp.set && add(&f, &in->spec->linux.seccomp, &bundle, "linux.seccomp", err) < 0)
+	if (in->spec->linux.seccomp.set && add(&f, &in->spec->linux.seccomp, &bundle, NULL, err) < 0)
 		return -1;
 	list = plan_add_list(block, f.v, f.n, sizeof(f.v[0]));
 	PLAN(block)->filters = list;

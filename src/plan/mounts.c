@@ -90,24 +90,36 @@ static enum plan_mount_kind kind_of(const struct plan_input *in, const struct dr
 	return belongs_outside(in, d) ? PLAN_MOUNT_FS_OUTSIDE : PLAN_MOUNT_FS;
 }
 
+/* What a bind shows there is seen when it is made. */
+static bool may_be_procfs(const struct draft *d)
+{
+	return d->out.kind == PLAN_MOUNT_BIND || d->out.kind == PLAN_MOUNT_REMOUNT || is_type(d, "proc");
+}
+
 /* Mounts over procfs can feed programs (and us) false kernel files, so only those that lxcfs needs
- * are allowed, as in runc (B11). */
-static int check_destination(const struct draft *d, struct donjon_error *err)
+ * are allowed, and /proc itself takes nothing but a procfs, as in runc (B11, contract 3.1). */
+static int check_destination(struct draft *d, struct donjon_error *err)
 {
 	static const char *const allowed[] = {
 		"cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo",
 		"sys/kernel/ns_last_pid", "sys/crypto/fips_enabled",
 	};
-	const char *below = d->destination;
+	const char *path = d->destination;
 
-	if (strcmp(below, "/") == 0)
+	if (strcmp(path, "/") == 0)
 		return dj_fail(err, DONJON_E_CONFIG, "%s.destination: must not be /", d->pointer);
-	if (strncmp(below, "/proc/", 6) != 0)
+	d->out.proc = strcmp(path, "/proc") == 0;
+	if (d->out.proc && !may_be_procfs(d))
+		return dj_fail(err, DONJON_E_CONFIG, "%s.type: /proc takes nothing but a proc filesystem",
+			       d->pointer);
+	if (strncmp(path, "/proc/", 6) != 0)
 		return 0;
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		if (strcmp(below + 6, allowed[i]) == 0)
-			return 0;
-	return dj_fail(err, DONJON_E_CONFIG, "%s.destination: %s lies inside /proc", d->pointer, below);
+		if (strcmp(path + 6, allowed[i]) == 0)
+			d->out.over_proc = true;
+	if (d->out.over_proc)
+		return 0;
+	return dj_fail(err, DONJON_E_CONFIG, "%s.destination: %s lies inside /proc", d->pointer, path);
 }
 
 static int resolve_names(const struct mounts *m, struct draft *d, struct donjon_error *err)

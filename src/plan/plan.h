@@ -56,6 +56,8 @@ struct plan_mount {
 	uint8_t kind;
 	bool recursive;      /* bind: with submounts */
 	bool literal;        /* destination must be a literal directory (/proc, /sys, /dev; B11) */
+	bool proc;           /* the destination is /proc: only a procfs may come there */
+	bool over_proc;      /* it is in /proc, which takes only these few */
 	bool idmap, idmap_recursive, idmap_required;
 	bool copy_up;        /* tmpcopyup */
 	bool takes_mode;     /* tmpfs without mode=: it has the mode of the directory it covers */

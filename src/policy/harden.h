@@ -172,7 +172,6 @@ void harden_sysctls(struct harden *h);
 
 /* process.c */
 void harden_no_new_privs(struct harden *h);
-void harden_personality(struct harden *h);
 void harden_fds(struct harden *h);
 void harden_keyring(struct harden *h);
 void harden_loader(struct harden *h);

@@ -12,12 +12,15 @@
 #include <string.h>
 
 /* clang-format off */
-/* These, and every directory above one of them. */
+/* These, and every directory above one of them, which is listed, too. */
 static const char *const listed[] = {
-	"/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root",
-	"/run", "/sys", "/usr", "/var/lib/containerd", "/var/lib/containers", "/var/lib/crio",
-	"/var/lib/docker", "/var/lib/kubelet", "/var/log", "/var/run",
+	"/", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root",
+	"/run", "/sys", "/usr", "/var", "/var/lib", "/var/lib/containerd", "/var/lib/containers",
+	"/var/lib/crio", "/var/lib/docker", "/var/lib/kubelet", "/var/log", "/var/run",
 };
+
+/* As a root filesystem these, too: they hold everybody's files, and mount points would be made there. */
+static const char *const shared[] = { "/tmp", "/var/tmp" };
 
 /* Everything below these. */
 static const char *const closed[] = {
@@ -117,7 +120,7 @@ static bool has_shape(const struct shape *shape, const char *at, size_t len)
 	                           strncmp(member, shape->member, member_len) == 0);
 }
 
-static bool is_engine_store(const char *path)
+bool policy_is_engine_store(const char *path)
 {
 	while (*path) {
 		size_t len = strcspn(++path, "/");
@@ -186,12 +189,22 @@ static bool is_below_any(const char *const *table, size_t n, const char *path)
 	return false;
 }
 
-static bool is_listed(const char *path)
+static bool is_any_of(const char *const *table, size_t n, const char *path)
 {
-	for (size_t i = 0; i < DJ_COUNT(listed); i++)
-		if (path_has_prefix(listed[i], path))
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(path, table[i]) == 0)
 			return true;
 	return false;
+}
+
+static bool is_listed(const char *path)
+{
+	return is_any_of(listed, DJ_COUNT(listed), path);
+}
+
+const char *policy_listed_directory(size_t index)
+{
+	return index < DJ_COUNT(listed) ? listed[index] : NULL;
 }
 
 static bool is_sensitive(const char *path, const struct policy_bind_source *seen, bool readonly)
@@ -206,22 +219,50 @@ static bool is_sensitive(const char *path, const struct policy_bind_source *seen
 	return seen->kind == 's' || is_home(path) || strstr(path, "/.") != NULL;
 }
 
+static void refuse_exposing(struct harden *h, const char *pointer, const char *path)
+{
+	harden_refused(h, pointer, harden_text(h, "exposes %s of the host", path),
+	               "a directory made for the container", path);
+}
+
 static void judge_path(struct harden *h, size_t index, const char *path,
                        const struct policy_bind_source *seen, bool readonly)
 {
-	if (is_own(h, path) || is_engine_store(path) || is_image(h, path, readonly) ||
+	if (is_own(h, path) || policy_is_engine_store(path) || is_image(h, path, readonly) ||
 	    !is_sensitive(path, seen, readonly) || overridden_path(h, path))
 		return;
+	refuse_exposing(h, mount_pointer(h, index, "source"), path);
+}
+
+/* Mounted below a directory that nobody would refuse, and bound together with it. */
+static void judge_carried(struct harden *h, size_t index)
+{
+	const char *path = mount_source_path(h, index), *carried = mount_source(h, index)->carries;
+
+	if (!carried || is_listed(path) || overridden_path(h, carried) || overridden_path(h, path))
+		return;
 	harden_refused(h, mount_pointer(h, index, "source"),
-	               harden_text(h, "exposes %s of the host", path),
-	               "a directory made for the container", path);
+	               harden_text(h, "exposes %s of the host, which is mounted below %s", carried, path),
+	               "a directory with nothing of the host's mounted below", carried);
+}
+
+/* Directories below a listed one are fine: bundles lie in homes, images in stores. */
+static void judge_rootfs(struct harden *h)
+{
+	const struct policy_request *request = h->request;
+	const char *path = request->rootfs_name ? request->rootfs_name : request->rootfs;
+
+	if (!path || !(is_listed(path) || is_home(path) || is_any_of(shared, DJ_COUNT(shared), path)) ||
+	    overridden_path(h, path))
+		return;
+	refuse_exposing(h, "/root/path", path);
 }
 
 /* Backslashes escape what follows them, so "/\\etc" is /etc: judged without any.  An escaped colon then
  * separates, too, which can only refuse more. */
-static char *without_backslashes(struct harden *h, const char *layers)
+static char *without_backslashes(struct dj_arena *arena, const char *layers)
 {
-	char *text = dj_arena_strdup(h->arena, layers), *end = text;
+	char *text = dj_arena_strdup(arena, layers), *end = text;
 
 	for (const char *at = text; *at; at++)
 		if (*at != '\\')
@@ -230,23 +271,24 @@ static char *without_backslashes(struct harden *h, const char *layers)
 	return text;
 }
 
-/* "lowerdir=/etc:/usr,upperdir=...": an overlay shows host directories as a bind does. */
-static void judge_overlay(struct harden *h, size_t index, const char *layers, bool readonly)
+static void add_layers(struct policy_layers *out, struct dj_arena *arena, const char *list, bool readonly)
 {
-	static const struct policy_bind_source unknown;
 	char clean[PATH_MAX];
 
-	layers = without_backslashes(h, layers);
-	while (*layers) {
-		size_t len = strcspn(layers, ":");
+	list = without_backslashes(arena, list);
+	while (*list) {
+		size_t len = strcspn(list, ":");
 
-		if (path_clean(harden_text(h, "%.*s", (int)len, layers), clean, sizeof(clean)) == 0)
-			judge_path(h, index, clean, &unknown, readonly);
-		layers += len + (layers[len] == ':');
+		if (path_clean(dj_arena_printf(arena, "%.*s", (int)len, list), clean, sizeof(clean)) == 0) {
+			out->v = list_room(arena, out->v, out->n, sizeof(*out->v));
+			out->v[out->n++] = (struct policy_layer){ dj_arena_strdup(arena, clean), readonly };
+		}
+		list += len + (list[len] == ':');
 	}
 }
 
-static void judge_overlay_option(struct harden *h, size_t index, const char *option)
+/* "lowerdir=/etc:/usr,upperdir=...": an overlay shows host directories as a bind does. */
+void policy_overlay_layers(const struct oci_mount *mount, struct dj_arena *arena, struct policy_layers *out)
 {
 	static const struct {
 		const char *key;
@@ -255,9 +297,25 @@ static void judge_overlay_option(struct harden *h, size_t index, const char *opt
 		{ "lowerdir=", true }, { "lowerdir+=", true }, { "datadir+=", true }, { "upperdir=", false },
 	};
 
-	for (size_t i = 0; i < DJ_COUNT(keys); i++)
-		if (strncmp(option, keys[i].key, strlen(keys[i].key)) == 0)
-			judge_overlay(h, index, option + strlen(keys[i].key), keys[i].readonly);
+	*out = (struct policy_layers){ .n = 0 };
+	for (size_t i = 0; i < mount->options.n; i++) {
+		const char *option = mount->options.v[i];
+
+		for (size_t k = 0; k < DJ_COUNT(keys); k++)
+			if (strncmp(option, keys[k].key, strlen(keys[k].key)) == 0)
+				add_layers(out, arena, option + strlen(keys[k].key), keys[k].readonly);
+	}
+}
+
+static void judge_overlay(struct harden *h, size_t index)
+{
+	static const struct policy_bind_source unknown;
+	struct policy_layers layers = mount_source(h, index)->layers;
+
+	if (layers.n == 0)
+		policy_overlay_layers(&h->spec->mounts.v[index], h->arena, &layers);
+	for (size_t i = 0; i < layers.n; i++)
+		judge_path(h, index, layers.v[i].path, &unknown, layers.v[i].readonly);
 }
 
 /* Filesystems whose source is a word, not a place. */
@@ -283,25 +341,32 @@ static void judge_filesystem(struct harden *h, size_t index)
 		harden_refused(h, mount_pointer(h, index, "source"),
 		               harden_text(h, "mounts a filesystem from %s of the host", source),
 		               "a directory made for the container", source);
-	if (!mount_has_type(mount, "overlay"))
-		return;
-	for (size_t i = 0; i < mount->options.n; i++)
-		judge_overlay_option(h, index, mount->options.v[i]);
+	if (mount_has_type(mount, "overlay"))
+		judge_overlay(h, index);
+}
+
+static void judge_bind(struct harden *h, size_t index)
+{
+	const struct oci_mount *mount = &h->spec->mounts.v[index];
+
+	if (mount_is_at(mount, "/dev"))
+		harden_refused(h, mount_pointer(h, index, "destination"), "is /dev itself",
+		               "the /dev every container gets", NULL);
+	else if (!mount_is_device(h, index)) { /* those are dev.nodes */
+		judge_path(h, index, mount_source_path(h, index), mount_source(h, index),
+		           mount_is_readonly(mount));
+		judge_carried(h, index);
+	}
 }
 
 void harden_host_paths(struct harden *h)
 {
+	judge_rootfs(h);
 	for (size_t i = h->request->own_mounts; i < h->spec->mounts.n; i++) {
-		const struct oci_mount *mount = &h->spec->mounts.v[i];
-
-		if (!mount_is_bind(mount))
+		if (mount_is_bind(&h->spec->mounts.v[i]))
+			judge_bind(h, i);
+		else
 			judge_filesystem(h, i);
-		else if (mount_is_at(mount, "/dev"))
-			harden_refused(h, mount_pointer(h, i, "destination"), "is /dev itself",
-			               "the /dev every container gets", NULL);
-		else if (!mount_is_device(h, i)) /* those are dev.nodes */
-			judge_path(h, i, mount_source_path(h, i), mount_source(h, i),
-			           mount_is_readonly(mount));
 	}
 }
 

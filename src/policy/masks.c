@@ -63,12 +63,34 @@ static struct oci_strings copy_table(struct harden *h, const char *const *table,
 	return list;
 }
 
+/* The lists are of one procfs and one sysfs: in another everything they hide would be seen. */
+static void judge_unmasked(struct harden *h, size_t index)
+{
+	static const struct {
+		const char *type, *place;
+	} masked_ones[] = { { "proc", "/proc" }, { "sysfs", "/sys" } };
+	const struct oci_mount *mount = &h->spec->mounts.v[index];
+	const char *path = mount_destination(h, index);
+
+	for (size_t i = 0; i < DJ_COUNT(masked_ones); i++) {
+		const char *type = masked_ones[i].type, *place = masked_ones[i].place;
+
+		if (mount_has_type(mount, type) && !mount_is_bind(mount) && strcmp(path, place) != 0 &&
+		    !overridden_path(h, path))
+			harden_refused(h, mount_pointer(h, index, "destination"),
+			               harden_text(h, "shows at %s what is masked below %s", path, place),
+			               harden_text(h, "one %s filesystem, at %s", type, place), path);
+	}
+}
+
 /* The thermal counters of every CPU (GHSA-6fw5-f8r9-fgfm): a path each. */
 void harden_masked(struct harden *h)
 {
 	unsigned cpus = h->request->cpus;
 	struct oci_strings paths = copy_table(h, masked, DJ_COUNT(masked), cpus);
 
+	for (size_t i = 0; i < h->spec->mounts.n; i++)
+		judge_unmasked(h, i);
 	for (unsigned i = 0; i < cpus; i++)
 		paths.v[paths.n++] =
 		        harden_text(h, "/sys/devices/system/cpu/cpu%u/thermal_throttle", i);

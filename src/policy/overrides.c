@@ -109,7 +109,6 @@ static const struct override_rule rules[] = {
 	{ "res.core", "keep", NULL, false, "`keep`" },
 	{ "sysctl.safe", "", is_name, true, "sysctl names" },
 	{ "keyring.private", "inherit", NULL, false, "`inherit`" },
-	{ "proc.personality", "", is_name, false, "the flags in hexadecimal, such as `0x40000`" },
 	{ "proc.fds", "preserve", NULL, false, "`preserve`" },
 	{ "env.loader", "", is_name, true, "names of environment variables" },
 };

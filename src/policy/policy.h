@@ -47,12 +47,27 @@ struct policy_file {
 	struct oci_strings annotations_may_allow; /* check ids annotations may loosen */
 };
 
+/* The directories an overlay shows. */
+struct policy_layers {
+	struct policy_layer {
+		char *path; /* clean; by a listed name where the engine looked */
+		bool readonly;
+	} *v;
+	size_t n;
+};
+
+/* Of a mount's options, as they are written. */
+void policy_overlay_layers(const struct oci_mount *mount, struct dj_arena *arena,
+			   struct policy_layers *out);
+
 /* What the engine saw at the source of a bind mount, so that judging it stays pure. */
 struct policy_bind_source {
 	char kind; /* 'd', 'f', 'l', 's', 'c', 'b', 'p'; 0: not looked at, judged by name alone */
 	bool world_readable;
 	bool control_socket; /* is, or holds, a socket by which an engine or init takes orders */
-	char *resolved;      /* the real path; NULL: as written */
+	char *resolved;      /* the real path, by a listed name if it has one; NULL: as written */
+	const char *carries; /* a listed directory mounted below, which the bind shows as well; or NULL */
+	struct policy_layers layers; /* of an overlay; none: not looked at */
 };
 
 /* A program that runs on the host as a hook, and that others could change. */
@@ -71,6 +86,11 @@ enum policy_selinux_type { POLICY_SELINUX_NO_TYPE, POLICY_SELINUX_CONTAINER, POL
 /* Is this path, or its name, that of such a socket, or a directory known to hold one? */
 bool policy_is_control_socket(const char *path);
 
+/* The directories of the host that fs.host-paths refuses as a whole; NULL past the last. */
+const char *policy_listed_directory(size_t index);
+/* Does an engine keep it for a container, a pod or a volume? */
+bool policy_is_engine_store(const char *path);
+
 struct policy_request {
 	int level;            /* enum policy_level, or -1: not given on the command line */
 	OCI_LIST(struct policy_override) overrides;
@@ -78,6 +98,7 @@ struct policy_request {
 	bool preserve_fds;    /* --preserve-fds was given with a number > 0 */
 	const char *bundle;   /* absolute; for fs.host-paths exemptions (decision 3) */
 	const char *rootfs;   /* absolute */
+	const char *rootfs_name; /* the real path, by a listed name if it has one; NULL: as written */
 	bool no_pivot, no_new_keyring; /* --no-pivot, --no-new-keyring */
 	unsigned cpus; /* of the host, for the masks of each; 0: not known */
 	OCI_LIST(struct policy_bind_source) sources; /* as spec->mounts; may be shorter */

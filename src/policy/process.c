@@ -16,21 +16,6 @@ void harden_no_new_privs(struct harden *h)
 	harden_changed(h, "/process/noNewPrivileges", "false", "true");
 }
 
-/* The domain (LINUX32) is harmless; the flags switch off address randomisation and the like. */
-void harden_personality(struct harden *h)
-{
-	const uint64_t domain = 0xff; /* PER_MASK */
-	const uint64_t flags = h->spec->linux.personality.v & ~domain;
-	char *value;
-
-	if (!h->spec->linux.personality.set || !flags)
-		return;
-	value = harden_text(h, "0x%llx", (unsigned long long)flags);
-	if (!overridden(h, value))
-		harden_refused(h, "/linux/personality", harden_text(h, "asks for flags %s", value),
-		               "no personality flags", value);
-}
-
 void harden_fds(struct harden *h)
 {
 	if (h->request->preserve_fds && !overridden(h, "preserve"))

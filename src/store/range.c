@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "store/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -158,15 +159,37 @@ int store_reserve_range(struct store *store, const char *id, uint32_t *out,
 	               store->root);
 }
 
+static void release(int dir_fd, const char *path, const char *id)
+{
+	char holder[NAME_MAX + 1];
+	ssize_t len = readlinkat(dir_fd, path, holder, sizeof(holder));
+
+	if (len == (ssize_t)strlen(id) && memcmp(holder, id, strlen(id)) == 0)
+		(void)unlinkat(dir_fd, path, 0); /* whoever meets it later reclaims it */
+}
+
 void store_release_range(struct store *store, const char *id, uint32_t range)
 {
-	char path[sizeof(ranges_dir) + sizeof(struct slot_name)], holder[NAME_MAX + 1];
-	ssize_t len;
+	char path[sizeof(ranges_dir) + sizeof(struct slot_name)];
 
 	if (range == 0)
 		return;
 	(void)snprintf(path, sizeof(path), "%s/%s", ranges_dir, name_of(range).text);
-	len = readlinkat(store->root_fd, path, holder, sizeof(holder));
-	if (len == (ssize_t)strlen(id) && memcmp(holder, id, strlen(id)) == 0)
-		(void)unlinkat(store->root_fd, path, 0); /* whoever meets it later reclaims it */
+	release(store->root_fd, path, id);
+}
+
+void store_release_ranges(struct store *store, const char *id)
+{
+	struct donjon_error ignored = { 0 };
+	int fd = open_ranges(store, &ignored);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!dir) {
+		dj_close(&fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		release(dirfd(dir), entry->d_name, id);
+	(void)closedir(dir);
 }

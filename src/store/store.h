@@ -40,11 +40,13 @@ struct store_record {
 	bool creating;  /* create has not come to its end */
 	pid_t pid;      /* 0: no process yet */
 	uint64_t start_time;
+	uint32_t seccomp_filters; /* what `start` must find (struct launch) */
 	char *cgroup_path, *cgroup_manager; /* path "" when without */
 	bool private_pid_ns;
 	bool no_new_keyring; /* its processes keep their caller's session keyring */
 	bool poststart_hooks,
 	        poststop_hooks; /* there are some: spares start and delete config.json */
+	char *selinux_label; /* its program's; "": none */
 	/* Where the listener of a filter that notifies goes; "": nowhere. */
 	char *listener_path, *listener_metadata;
 	uint32_t id_range;      /* reserved slot, 0: none */
@@ -114,11 +116,12 @@ int store_gate_waiter(int dir_fd);
 void store_gate_remove(int dir_fd);
 
 /* The directory that containers see where somebody waits for their READY=1 (V3), and the socket in
- * it: a descriptor, or -1, DONJON_E_NOT_FOUND if the container has no such directory. */
+ * it: a descriptor, or -1, DONJON_E_NOT_FOUND if the container has no such directory.  SELinux: the
+ * directory's label (linux.mountLabel) or NULL, and the program's or "". */
 #define STORE_NOTIFY        "notify"
 #define STORE_NOTIFY_SOCKET "notify.sock"
-int store_notify_make(int dir_fd, struct donjon_error *err);
-int store_notify_bind(int dir_fd, struct donjon_error *err);
+int store_notify_make(int dir_fd, const char *label, struct donjon_error *err);
+int store_notify_bind(int dir_fd, const char *label, struct donjon_error *err);
 
 /* Names of all containers, sorted, in the arena. */
 int store_list(struct store *store, struct dj_arena *arena, char ***ids, size_t *n,
@@ -133,5 +136,7 @@ int store_reserve_range(struct store *store, const char *id, uint32_t *out,
                         struct donjon_error *err);
 /* Nothing happens unless `id` holds it. */
 void store_release_range(struct store *store, const char *id, uint32_t range);
+/* Of a container whose record is lost. */
+void store_release_ranges(struct store *store, const char *id);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/procfs.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -127,4 +128,13 @@ int selinux_check_label(const char *label, struct donjon_error *err)
 		return dj_fail(err, DONJON_E_CONFIG, "selinux label \"%s\" is not valid: %s", label,
 		               dj_errno_text(errno, reason));
 	return 0;
+}
+
+int selinux_label_sockets(const char *label, struct donjon_error *err)
+{
+	dj_auto_close int proc = procfs_open_host(err);
+
+	if (proc < 0)
+		return -1;
+	return procfs_write(proc, "thread-self/attr/sockcreate", label ? label : "\n", err);
 }

@@ -12,5 +12,7 @@ int apparmor_check_profile(const char *profile, struct donjon_error *err);
 
 bool selinux_is_on(void);
 int selinux_check_label(const char *label, struct donjon_error *err);
+/* Of the sockets this thread makes from now on; NULL: its own again. */
+int selinux_label_sockets(const char *label, struct donjon_error *err);
 
 #endif

@@ -12,7 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct fixture {
 	struct dj_arena arena;
@@ -91,12 +97,61 @@ static void the_kernel_tells_the_same(void **state)
 		skip();
 }
 
+static bool has_point(const struct mount_points *points, const char *path)
+{
+	for (size_t i = 0; i < points->n; i++)
+		if (strcmp(points->v[i], path) == 0)
+			return true;
+	return false;
+}
+
+/* The first are escaped in the list. */
+static void name_point(char *path, size_t size, const char *top, size_t index)
+{
+	static const char *const odd[] = { "a b", "tab\there", "back\\040slash", "line\nend" };
+
+	if (index < DJ_COUNT(odd))
+		(void)snprintf(path, size, "%s/%s", top, odd[index]);
+	else
+		(void)snprintf(path, size, "%s/%zu", top, index);
+}
+
+/* More than the list has room for at first. */
+static void tells_where_mounts_are(void **state)
+{
+	char top[] = "/tmp/mountinfo-XXXXXX", path[64];
+	struct fixture *f = *state;
+	struct mount_points points;
+
+	assert_non_null(mkdtemp(top));
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("top", top, "tmpfs", 0, NULL) < 0) {
+		(void)rmdir(top);
+		skip();
+	}
+	for (size_t i = 0; i < 200; i++) {
+		name_point(path, sizeof(path), top, i);
+		assert_int_equal(mkdir(path, 0700), 0);
+		assert_int_equal(mount(path, path, NULL, MS_BIND, NULL), 0);
+	}
+	assert_int_equal(mount_points_scan(f->proc, &f->arena, &points, &f->err), 0);
+	for (size_t i = 0; i < 200; i++) {
+		name_point(path, sizeof(path), top, i);
+		if (!has_point(&points, path))
+			fail_msg("%s is not listed", path);
+	}
+	assert_true(has_point(&points, "/") && points.n > 200);
+	assert_int_equal(umount2(top, MNT_DETACH), 0);
+	assert_int_equal(rmdir(top), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(the_list_is_understood),
 		TEST(the_kernel_tells_the_same),
+		TEST(tells_where_mounts_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -349,7 +349,6 @@ static const struct row rows[] = {
 	  .linux_ = LINUX(",'sysctl':{'net.ipv4.ping_group_range':'0 2147483647','net.ipv4.ip_unprivileged_port_start':'0'}") },
 	{ "sysctl.safe", REFUSED, "list of safe sysctls", .linux_ = LINUX(",'sysctl':{'net.ipv4.ip_forward':'1'}") },
 	{ "keyring.private", NOTHING },
-	{ "proc.personality", NOTHING, .linux_ = LINUX(",'personality':{'domain':'LINUX32'}") },
 	{ "proc.fds", NOTHING },
 	{ "exec.parity", NOTHING }, /* of a process that joins: test_policy_exec.c */
 	{ "hooks.trusted", NOTHING },
@@ -406,6 +405,11 @@ static const struct row rows[] = {
 	  .mounts = "{'destination':'/x','type':'ext4','source':'/dev/sda1'}" },
 	{ "fs.host-paths", NOTHING, .override = "fs.host-paths=/etc/ssl:certificates", .mounts = BIND("/etc/ssl/certs", "/x", ",'ro'") },
 	{ "fs.host-paths", REFUSED, "exposes /etc/sslx of the host", "fs.host-paths=/etc/ssl,/:x", .mounts = BIND("/etc/sslx", "/x", "") },
+	{ "fs.masked", REFUSED, "shows at /data what is masked below /proc", .mounts = "{'destination':'/data','type':'proc'}" },
+	{ "fs.masked", REFUSED, "shows at /procs what is masked below /proc", .mounts = "{'destination':'//procs/','type':'proc'}" },
+	{ "fs.masked", REFUSED, "shows at /data what is masked below /sys", .mounts = "{'destination':'/data','type':'sysfs'}" },
+	{ "fs.masked", CHANGED, .override = "fs.masked=/data:x", .mounts = "{'destination':'/data','type':'proc'}" },
+	{ "fs.masked", CHANGED, .mounts = "{'destination':'/proc/','type':'proc'},{'destination':'/sys','type':'sysfs'}" },
 	{ "fs.control-sockets", REFUSED, "at /var/run/docker.sock", .mounts = BIND("/var/run/docker.sock", "/s", "") },
 	{ "fs.control-sockets", REFUSED, "at /srv/podman.sock", .mounts = BIND("/srv/podman.sock", "/s", "") },
 	{ "fs.control-sockets", REFUSED, "at /run/crio", .mounts = BIND("/run/crio", "/s", "") },
@@ -982,24 +986,6 @@ static void test_command_line_flags(void **state)
 	dj_arena_done(&arena);
 }
 
-/* personality is decoded to a number: only a hand-made document can hold flags. */
-static void test_personality_flags(void **state)
-{
-	struct policy_request request = make_request();
-	struct dj_arena arena = { 0 };
-	struct run run = { 0 };
-
-	(void)state;
-	decode(&run, json_text(&arena, NULL, NULL, NULL, NULL), &run.spec);
-	run.spec.linux.personality.set = true;
-	run.spec.linux.personality.v = 0x0040008;
-	assert_int_equal(
-	        policy_apply(&run.spec, &host, &request, &run.arena, &run.result, &run.err), -1);
-	assert_string_equal(run.result.findings.v[0].override, "proc.personality=0x40000:REASON");
-	dj_arena_done(&run.arena);
-	dj_arena_done(&arena);
-}
-
 static void test_unknown_memory_size(void **state)
 {
 	struct policy_request request = make_request();
@@ -1336,6 +1322,9 @@ static void test_bind_sources(void **state)
 		{ "/srv/app", "", "fs.control-sockets", { 'd', true, true, NULL } },
 		{ "/dev/fuse", "", "dev.nodes", { 'c', true, false, NULL } },
 		{ "/srv/disk", "", "dev.nodes", { 'b', true, false, NULL } },
+		{ "/srv/all", ",'rbind'", "fs.host-paths", { 'd', true, false, NULL, "/etc" } },
+		{ "/root/bundle/data", ",'rbind'", "fs.host-paths", { 'd', true, false, NULL, "/" } },
+		{ "/var/lib/docker/volumes/v/_data", "", "fs.host-paths", { 'd', true, false, NULL, "/proc" } },
 	};
 
 	(void)state;
@@ -1360,6 +1349,56 @@ static void test_bind_sources(void **state)
 		apply(&run, text, &host, &request);
 		assert_null(find_refusal(&run, "fs.host-paths", NULL));
 		assert_null(find_refusal(&run, "fs.control-sockets", NULL));
+		dj_arena_done(&run.arena);
+		dj_arena_done(&arena);
+	}
+}
+
+/* The directory itself, not what lies below it; by the name the engine found, if it found one. */
+static void test_rootfs(void **state)
+{
+	static const struct {
+		const char *rootfs, *name, *override;
+		bool refused;
+	} cases[] = {
+		{ "/", NULL, NULL, true },
+		{ "/etc", NULL, NULL, true },
+		{ "/var/lib", NULL, NULL, true },
+		{ "/var/lib/containers", NULL, NULL, true },
+		{ "/tmp", NULL, NULL, true },
+		{ "/home/u", NULL, NULL, true },
+		{ "/srv/x", "/usr", NULL, true },
+		{ "/srv/x", "/home/u", NULL, true },
+		{ "/etc", NULL, "fs.host-paths=/etc:x", false },
+		{ "/srv/x", "/etc", "fs.host-paths=/etc:x", false },
+		{ "/etc", NULL, "fs.host-paths=/etc/ssl:x", true },
+		{ "/home/u/b/rootfs", NULL, NULL, false },
+		{ "/tmp/b", NULL, NULL, false },
+		{ "/root/b/rootfs", "/root/b/rootfs", NULL, false },
+		{ "/usr/lib/machines/x", NULL, NULL, false },
+		{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/rootfs", NULL, NULL, false },
+		{ "/var/lib/containers/storage/overlay/" ID "/merged", NULL, NULL, false },
+		{ "/var/lib/docker/overlay2/" ID "/merged", NULL, NULL, false },
+		{ "/srv", NULL, NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
+		struct policy_request request = make_request();
+		struct dj_arena arena = { 0 };
+		struct run run;
+		const struct policy_finding *found;
+
+		request.rootfs = cases[i].rootfs;
+		request.rootfs_name = cases[i].name;
+		if (cases[i].override)
+			add_override(&request, cases[i].override, &arena);
+		apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
+		found = find_refusal(&run, "fs.host-paths", "exposes");
+		if ((found != NULL) != cases[i].refused)
+			fail_msg("%s: %s", cases[i].rootfs, run.err.text);
+		if (found)
+			assert_string_equal(found->pointer, "/root/path");
 		dj_arena_done(&run.arena);
 		dj_arena_done(&arena);
 	}
@@ -1751,7 +1790,6 @@ int main(void)
 		cmocka_unit_test(test_owners_in_the_rootfs),
 		cmocka_unit_test(test_a_writable_overlay),
 		cmocka_unit_test(test_command_line_flags),
-		cmocka_unit_test(test_personality_flags),
 		cmocka_unit_test(test_unknown_memory_size),
 		cmocka_unit_test(test_pointers_are_escaped),
 		cmocka_unit_test(test_id_maps),
@@ -1761,6 +1799,7 @@ int main(void)
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_lsm_defaults),
 		cmocka_unit_test(test_bind_sources),
+		cmocka_unit_test(test_rootfs),
 		cmocka_unit_test(test_privileged_is_one_finding),
 		cmocka_unit_test(test_refusals_are_folded),
 		cmocka_unit_test(test_refusal_is_bounded),

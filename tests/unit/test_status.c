@@ -34,6 +34,7 @@ static struct store_record live(const struct observer *observer)
 		.start_time = proc_start_time(getpid()),
 		.cgroup_path = text(""),
 		.cgroup_manager = text("cgroupfs"),
+		.selinux_label = text(""),
 		.listener_path = text(""),
 		.listener_metadata = text(""),
 	};

@@ -288,6 +288,7 @@ static const struct store_record sample = {
 	.cgroup_path = (char *)(uintptr_t) "donjon-box",
 	.cgroup_manager = (char *)(uintptr_t) "cgroupfs",
 	.private_pid_ns = true,
+	.selinux_label = (char *)(uintptr_t) "u:r:box_t:s0:c1,c2",
 	.listener_path = (char *)(uintptr_t) "/run/agent",
 	.listener_metadata = (char *)(uintptr_t) "token",
 	.poststop_hooks = true,
@@ -317,6 +318,7 @@ static void writes_and_reads_a_record(void **state)
 	assert_string_equal(got.boot_id, sample.boot_id);
 	assert_string_equal(got.cgroup_path, sample.cgroup_path);
 	assert_string_equal(got.cgroup_manager, sample.cgroup_manager);
+	assert_string_equal(got.selinux_label, sample.selinux_label);
 	assert_string_equal(got.listener_path, sample.listener_path);
 	assert_string_equal(got.listener_metadata, sample.listener_metadata);
 	assert_int_equal(got.owner, sample.owner);

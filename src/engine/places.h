@@ -1,0 +1,41 @@
+/*
+ * The names by which the policy judges what a path of the host leads to.  What is mounted twice
+ * (`mount --bind / /x`) has two; this finds the one that is on the list, by device and inode of
+ * directories.
+ */
+#ifndef ENGINE_PLACES_H
+#define ENGINE_PLACES_H
+
+#include "base/arena.h"
+#include "base/mountinfo.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct places {
+	struct dj_arena *arena;
+	const char *bundle; /* clean; its own things are not the host's, wherever it is mounted */
+	bool known, scanned; /* read once, and only where something has to be compared */
+	uint64_t root_mount;
+	struct place {
+		const char *name;
+		uint32_t dev_major, dev_minor;
+		uint64_t ino;
+	} *v;
+	size_t n;
+	struct mount_points mounts;
+};
+
+struct place_name {
+	char *real; /* the path as the kernel has it */
+	char *name; /* the one to judge it by */
+};
+/* `fd` may be O_PATH.  `links`: also where a listed name is a link to it (/lib is; /var/lib/docker may be),
+ * which costs a look at each even for what is on the root's own mount.  False where it cannot be told. */
+bool places_name(struct places *places, int fd, bool links, struct place_name *out);
+
+/* A listed directory that is mounted somewhere below a real path, so that a recursive bind would show it,
+ * or NULL; "/" where it cannot be told. */
+const char *places_below(struct places *places, const char *real);
+
+#endif

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness import bundle as b
+from harness.manager import manager as managing
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/sys/kernel/security/apparmor"), reason="AppArmor is not this kernel's LSM")
@@ -168,3 +169,20 @@ def test_exec_with_a_label_that_is_none(cells, level):
         result = own_label(cell, "--apparmor", name)
         assert result.status == 255 and result.out == "" and result.err.count("\n") == 1, result
     assert cell.status() == "running"
+
+
+# Readiness: what the program reports reaches the service manager
+
+
+@pytest.mark.parametrize("profile", [DEFAULT, LAB])
+def test_the_program_reports_that_it_is_ready(cells, work, level, profile):
+    """V3: the profile lets it write the socket and send to who is behind it."""
+    config = labelled(profile, "/prisoner", "notify", "READY=1", "+", "sleep")
+    with managing(work / "manager") as manager:
+        cell = cells(config)
+        assert cell.create(env=manager.env).ok
+        starting = cell.runtime.spawn("start", cell.id, env=manager.env)
+        assert manager.take() == (f"READY=1\nMAINPID={cell.pid}\n", 0), cell.out()
+        assert manager.take() == ("BARRIER=1", 1) and starting.wait().ok
+        with open(f"/proc/{cell.pid}/attr/current") as current:
+            assert current.read() == f"{profile} (enforce)\n"

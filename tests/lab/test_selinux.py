@@ -1,18 +1,34 @@
 """Confinement by SELinux: the type is in force, it denies, and a wrong one is refused (T53)."""
 
+import contextlib
 import os
+import pathlib
 import re
+import subprocess
 
 import pytest
 
 from harness import bundle as b
 from harness import linux
 from harness.log import Log
+from harness.manager import manager as managing
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/sys/fs/selinux/enforce"), reason="SELinux is not this kernel's LSM")
 
 CONTAINER = "system_u:system_r:donjon_container_t:s0:c0"
+FILES = "system_u:object_r:donjon_file_t:s0:c0"
+
+
+@pytest.fixture(autouse=True)
+def _enforcing():
+    """Of a permissive kernel nothing here would be a proof."""
+    yield
+    assert pathlib.Path("/sys/fs/selinux/enforce").read_text() == "1"
+
+
+def label_of(path):
+    return os.getxattr(path, "security.selinux").rstrip(b"\0").decode()
 
 
 def labelled(label, *args):
@@ -170,3 +186,100 @@ def test_exec_with_a_label_the_policy_does_not_know(cells, level):
     cell = cells.started(labelled(CONTAINER, "/bin/sleep", "1000"), "busybox")
     result = own_label(cell, "--process-label", "system_u:system_r:no_such_t:s0")
     assert result.status == 255 and cell.status() == "running", result
+
+
+# Readiness: what the program reports reaches the service manager
+
+
+@pytest.fixture
+def manager(work):
+    with managing(work / "manager") as made:
+        yield made
+
+
+def reporting(level, mount_label, *then):
+    """At level hardened both labels are the policy's."""
+    config = labelled(None if level == "hardened" else CONTAINER, "/prisoner", "notify", "READY=1", "+", *then)
+    if mount_label and level == "none":
+        config["linux"]["mountLabel"] = mount_label
+    return config
+
+
+def test_the_program_reports_that_it_is_ready(cells, manager, level):
+    """V3: the file it writes has a type of the container's, the socket behind it the program's own label."""
+    log = Log()
+    cell = cells(reporting(level, FILES, "sleep"))
+    assert cell.create(env=manager.env, **log.streams).ok
+    starting = cell.runtime.spawn("start", cell.id, env=manager.env)
+    assert manager.take() == (f"READY=1\nMAINPID={cell.pid}\n", 0), log.text()
+    assert manager.take() == ("BARRIER=1", 1) and starting.wait().ok
+    with open(f"/proc/{cell.pid}/attr/current") as current:
+        _, _, kind, categories = current.read().rstrip("\0\n").split(":", 3)
+    notify = cell.runtime.root / cell.id / "notify"
+    assert kind == "donjon_container_t" and label_of(notify) == f"system_u:object_r:donjon_file_t:{categories}"
+    assert ":donjon_file_t:" in label_of(notify / "notify.sock")
+    log.close()
+
+
+def test_only_that_socket_has_the_programs_label(cells, manager, level):
+    """V3: those that `run` makes later are its own."""
+    log = Log()
+    cell = cells(reporting(level, FILES, "sleep"))
+    running = cell.spawn("run", env=manager.env, **log.streams)
+    assert manager.take() == ("READY=1\n", 0), log.text()
+    assert pathlib.Path(f"/proc/{running.pid}/attr/sockcreate").read_text() == ""
+    assert cell.kill("KILL").ok and running.wait().status == 137
+    log.close()
+
+
+@pytest.mark.levels("none")
+def test_without_a_mount_label_there_is_nothing_to_write(cells, manager, level):
+    """V3: as with every other file that is not the container's."""
+    log = Log()
+    result = cells(reporting(level, None, "exit", "0")).run(env=manager.env, **log.streams)
+    assert result.ok and '"socket":"EACCES"' in log.text() and manager.hears() == [], result
+    log.close()
+
+
+# Without the module
+
+
+def load_policy(policy):
+    with open("/sys/fs/selinux/load", "wb", buffering=0) as load:
+        load.write(policy)
+
+
+@contextlib.contextmanager
+def no_module():
+    """The host's policy alone: the labels of the module mean nothing to the kernel any more."""
+    lab = pathlib.Path("/run/lab")
+    base = pathlib.Path(__file__).parent / "selinux/base.cil"
+    subprocess.run(["secilc", "--mls", "true", "--policyvers", "31", "--output", lab / "without",
+                    "--filecontext", "/dev/null", base, lab / "categories.cil"], check=True)
+    load_policy((lab / "without").read_bytes())
+    try:
+        yield
+    finally:
+        load_policy((lab / "policy").read_bytes())
+
+
+@pytest.mark.levels("hardened")
+@pytest.mark.refusal
+def test_without_the_module_it_is_refused(cells, fail, manager, level):
+    """Decision 49: neither unconfined nor silently something else."""
+    cell = cells(reporting(level, None, "exit", "0"))
+    with no_module():
+        fail(cell.create(env=manager.env), "lsm.confined", "semodule -i donjon.cil", cell=cell)
+    assert manager.hears() == []
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_module_that_is_gone_at_start(cells, manager, level, told):
+    """T53: the label was there at create: the program does not run without it."""
+    log, env = Log(), manager.env if told else None
+    cell = cells(reporting(level, FILES, "exit", "0"))
+    assert cell.create(env=env, **log.streams).ok
+    with no_module():
+        result = cell.start(env=env)
+    assert result.status == 1 and '"socket"' not in log.text() and manager.hears() == [], result
+    log.close()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import shutil
 import socket
 
 import pytest
@@ -101,6 +103,7 @@ REFUSALS = {
     "path-dev": (lambda c, w: b.mount(c, "/dev", type="bind", source="/dev", options=["rbind"]), "fs.host-paths", None),
     "path-shadow": (_bind("/etc/shadow", "ro"), "fs.host-paths", "/etc/shadow"),
     "path-log": (_bind("/var/log", "ro"), "fs.host-paths", "/var/log"),
+    "path-lib": (_bind("/lib", "ro"), "fs.host-paths", "/lib"),  # a link to what is not listed
     "path-through-link": (lambda c, w: (os.symlink("/etc", w / "link"), b.bind(c, w / "link", "/mnt", "ro")),
                           "fs.host-paths", "/etc"),
     "engine-socket": (_socket("docker.sock"), "fs.control-sockets", None),
@@ -113,6 +116,8 @@ REFUSALS = {
     "dev-mount": (_bind("{work}", "dev"), "fs.nosuid-nodev", "/mnt"),
     "debugfs": (_mount("/mnt", type="debugfs"), "fs.sysfs", None),
     "tracefs": (_mount("/mnt", type="tracefs"), "fs.sysfs", None),
+    "second-proc": (_mount("/data", type="proc"), "fs.masked", "/data"),
+    "second-sysfs": (_mount("/data", type="sysfs"), "fs.masked", "/data"),
     "fuse-device": (_device("/dev/fuse", 10, 229), "dev.nodes", "/dev/fuse"),
     "block-device": (_device("/dev/disk", 254, 0, "b"), "dev.nodes", "/dev/disk"),
     "device-outside-dev": (_device("/nodes/null", 1, 3), "dev.nodes", None),
@@ -170,6 +175,174 @@ def test_overridden(cells, hard, work, change, check, value):
     row = next(o for o in overrides if o["check"] == check)
     assert (row["value"], row["reason"], row["used"]) == (value, "the test needs it", True)
     assert row["source"] == "command line"
+
+
+# Host paths by another name: judged by what they are (fs.host-paths)
+
+
+@pytest.fixture
+def twice(work, host):
+    """Mounts a directory of the host once more.  Read-only: what is below `work` is deleted in the end."""
+    points = []
+
+    def mount(source, name="twice", kind=None):
+        point = work / name
+        point.mkdir(parents=True)
+        linux.mount(str(source), point, kind, 0 if kind else linux.MS_BIND)
+        points.append(point)
+        linux.mount(None, point, None, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
+        host.settle()
+        return point
+
+    yield mount
+    for point in reversed(points):
+        linux.umount(point)
+    host.settle()
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("options", [("bind",), ("rbind", "ro")], ids=["bind", "rbind"])
+@pytest.mark.parametrize("source, below, name", [
+    ("/", "", "/"), ("/", "/etc", "/etc"), ("/", "/etc/ssl", "/etc/ssl"), ("/", "/root", "/root"), ("/", "/var/lib", "/var/lib"),
+    ("/", "/usr/../etc", "/etc"), ("/etc", "", "/etc"), ("/etc", "/ssl", "/etc/ssl"), ("/etc", "/shadow", "/etc/shadow"),
+    ("/usr", "", "/usr"), ("/var", "/log", "/var/log"), ("/home", "", "/home"), ("/sys", "", "/sys"), ("/sys", "/kernel", "/sys/kernel"),
+    ("/dev", "", "/dev"), ("/proc", "/sys", "/proc"), ("proc", "", "/proc"), ("sysfs", "", "/sys"), ("devtmpfs", "", "/dev"),
+])
+def test_a_host_path_by_another_name(cells, hard, fail, twice, options, source, below, name):
+    """`mount --bind / /x`: what is bound, something in it, or the same file system mounted again."""
+    point = twice(source, kind=None if source.startswith("/") else source)
+    if not os.path.exists(f"{point}{below}") or source == "devtmpfs" and not os.path.samefile(point, "/dev"):
+        pytest.skip("this machine has no such directory, or another one")
+    config = b.spec()
+    config["mounts"].append({"destination": "/data", "type": "bind", "source": f"{point}{below}", "options": list(options)})
+    cell = cells(config, "skeleton", runtime=hard)
+    fail(cell.create(), f"fs.host-paths: /mounts/7/source exposes {name} of the host", cell=cell, runtime=hard)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("source, name", [("/", "/"), ("/etc", "/etc"), ("/var/log", "/var/log"), ("/sys", "/sys"), ("proc", "/proc")])
+def test_a_host_path_mounted_below(cells, hard, fail, work, twice, source, name):
+    """It comes along with rbind, and only with that."""
+    twice(source, "data/some where/deep", kind=None if source.startswith("/") else source)
+    for kind, options in (("bind", ["rbind"]), ("rbind", []), ("none", ["rbind", "ro"])):
+        config = b.spec()
+        config["mounts"].append({"destination": "/data", "type": kind, "source": str(work / "data"), "options": options})
+        cell = cells(config, "skeleton", runtime=hard)
+        line = fail(cell.create(), f"fs.host-paths: /mounts/7/source exposes {name} of the host", cell=cell, runtime=hard)
+        assert f"mounted below {work}/data" in line, line
+    config = b.spec("paths", "/data/some where/deep")
+    b.bind(config, work / "data", "/data")
+    assert cells.inside(config, kind="skeleton", runtime=hard)[0]["/data/some where/deep"]["entries"] == 0
+    config["mounts"][-1]["options"].append("rbind")
+    assert cells(config, "skeleton", runtime=hard.override(f"fs.host-paths={name}:the_test")).run().ok
+
+
+@pytest.mark.refusal
+def test_a_volume_that_is_a_host_path(cells, hard, fail, work, twice):
+    """Docker's local driver binds what it is told to (`-o o=bind -o device=/etc`): the shape excuses no more."""
+    point = twice("/etc", "volumes/mine/_data")
+    config = b.spec()
+    b.bind(config, point, "/data", "rbind")
+    cell = cells(config, "skeleton", runtime=hard)
+    fail(cell.create(), "exposes /etc of the host", cell=cell, runtime=hard)
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("options", [["lowerdir={work}/own:{host}", "ro"], ["lowerdir={host}", "upperdir={work}/up", "workdir={work}/wk"],
+                                     ["lowerdir+={work}/own", "lowerdir+={host}", "ro"]])
+@pytest.mark.parametrize("link", [False, True])
+def test_a_layer_that_is_a_host_path(cells, hard, fail, work, twice, options, link):
+    for name in ("own", "up", "wk"):
+        (work / name).mkdir()
+    os.symlink("/etc", work / "link")
+    host_path = work / "link" if link else twice("/etc")
+    config = b.spec()
+    config["mounts"].append({"destination": "/data", "type": "overlay", "source": "overlay",
+                             "options": [o.format(work=work, host=host_path) for o in options]})
+    cell = cells(config, "skeleton", runtime=hard)
+    fail(cell.create(), "exposes /etc of the host", cell=cell, runtime=hard)
+
+
+def test_harmless_directories_by_another_name(cells, hard, work, twice, host):
+    """A directory bound elsewhere, what is open below a listed one, mounts below that are nobody's, a bundle
+    that is mounted a second time."""
+    for name in ("real", "top/tmpfs"):
+        (work / name).mkdir(parents=True)
+    (work / "real/file").write_text("x")
+    linux.mount("own", work / "top/tmpfs", "tmpfs")
+    linux.mount(str(work / "real"), work / "top", None, linux.MS_BIND)
+    linux.umount(work / "top")
+    host.settle()
+    config = b.spec("paths", "/again/file", "/usr/share", "/top/tmpfs", "/own/file")
+    b.bind(config, twice(work / "real", "again"), "/again", "rbind", "ro")
+    b.bind(config, f"{twice('/usr', 'usr')}/share", "/usr/share", "ro")
+    b.bind(config, work / "top", "/top", "rbind", "ro")
+    b.bind(config, "data", "/own", "rbind", "ro")
+    cell = cells(config, "skeleton", runtime=hard)
+    data = cell.bundle.path / "data"
+    data.mkdir()
+    linux.mount(str(work / "real"), data, None, linux.MS_BIND)
+    host.settle()
+    result = cell.run()
+    linux.umount(data)
+    linux.umount(work / "top/tmpfs")
+    host.settle()
+    assert result.ok, result
+    found = result.documents()[0]
+    assert found["/again/file"]["size"] == found["/own/file"]["size"] == 1
+    assert found["/usr/share"]["entries"] > 0 and found["/top/tmpfs"]["mount"]["type"] == "tmpfs"
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("verb", ["create", "run"])
+@pytest.mark.parametrize("path", ["/etc", "/usr", "/home", "/var", "/var/lib", "/root", "/run", "/boot", "/tmp", "/var/tmp",
+                                  "/usr/../etc", "/proc", "/sys", "/dev"])
+def test_a_directory_of_the_host_as_root(cells, hard, fail, verb, path):
+    """What is refused as a volume is no root filesystem either: mount points would be made in it."""
+    points = {"proc", "sys", "dev", "run", "tmp"}
+    before = points & set(os.listdir(path))
+    config = b.spec()
+    config["root"]["path"] = path
+    cell = cells(config, runtime=hard)
+    fail(cell.spawn(verb).wait(), "fs.host-paths: /root/path exposes", os.path.normpath(path), cell=cell, runtime=hard)
+    assert points & set(os.listdir(path)) == before
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("source, below, name", [("/etc", "", "/etc"), ("/", "/etc", "/etc"), ("/", "/var/lib", "/var/lib")])
+@pytest.mark.parametrize("link", [False, True])
+def test_a_directory_of_the_host_as_root_by_another_name(cells, hard, fail, work, twice, source, below, name, link):
+    config = b.spec()
+    if link:
+        os.symlink("/", work / "link")
+        config["root"]["path"] = f"{work}/link{name}"
+    else:
+        config["root"]["path"] = f"{twice(source)}{below}"
+    cell = cells(config, runtime=hard)
+    fail(cell.create(), f"fs.host-paths: /root/path exposes {name} of the host", cell=cell, runtime=hard)
+
+
+@pytest.mark.parametrize("place", ["/home/u/b", "/root/b", "/var/tmp/b", "/srv/b", "/run/b", "/var/lib/containers/storage/b"])
+def test_bundles_below_listed_directories(cells, hard, place, host):
+    """Only the directory itself is refused, not what lies below."""
+    parent = os.path.dirname(place)
+    while not os.path.isdir(parent):
+        parent = os.path.dirname(parent)
+    linux.mount("tests", parent, "tmpfs")  # in the tests' own mount namespace
+    host.settle()
+    try:
+        config = b.spec("paths", "/data")
+        b.bind(config, "data", "/data", "rbind", "ro")
+        bundle = cells.bundle(config, "skeleton")
+        os.makedirs(place)
+        shutil.copytree(bundle.path, place, dirs_exist_ok=True)
+        os.mkdir(f"{place}/data")
+        bundle.path = pathlib.Path(place)
+        result = cells(bundle=bundle, runtime=hard).run()
+    finally:
+        linux.umount(parent)
+        host.settle()
+    assert result.ok, result
 
 
 @pytest.mark.refusal

@@ -147,6 +147,37 @@ def test_a_failed_poststart_is_fatal(cells, work, fail, version):
     assert (work / "out").read_text() == "poststop\n"
 
 
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer"])
+@pytest.mark.parametrize("text, mode, why", [
+    ("#!/bin/sh\n", 0o644, "execute it: permission denied"), ("no program\n", 0o755, "execute it: exec format error"),
+    ("#!/missing\n", 0o755, "execute it: no such file or directory")])
+def test_why_a_hook_cannot_be_executed(cells, fail, private, kind, text, mode, why):
+    """The status alone, 127, may be the hook's own."""
+    hook = private / "hook"
+    hook.write_text(text)
+    hook.chmod(mode)
+    config = b.spec()
+    config["hooks"] = {kind: [{"path": str(hook)}]}
+    cell = cells(config)
+    fail(cell.create(), kind, str(hook), why, cell=cell)
+
+
+@pytest.mark.refusal
+def test_why_a_hook_cannot_be_where_it_is_to_be(cells, fail, private):
+    """Its bundle went with an earlier one."""
+    cell = cells(b.spec())
+    away = private / "away"
+    cell.bundle.config["hooks"] = {"createRuntime": [
+        {"path": "/bin/mv", "args": ["mv", str(cell.bundle.path), str(away)]}, {"path": "/bin/true"}]}
+    cell.bundle.write()
+    try:
+        fail(cell.create(), f"/bin/true exited with status 127: change to directory {cell.bundle.path}: no such file",
+             cell=cell)
+    finally:
+        away.rename(cell.bundle.path)
+
+
 def test_a_failed_poststop_does_not_matter(cells, work):
     """H6: warned about, and the rest runs."""
     config = b.spec("sleep")

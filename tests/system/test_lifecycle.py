@@ -245,6 +245,18 @@ def test_text_of_kill_of_a_stopped_container(cells):
 
 @pytest.mark.peer
 @pytest.mark.refusal
+def test_kill_with_signal_0(cells, level):
+    """S1: nothing is sent; the answer says whether the container runs."""
+    for state, running in (("created", True), ("running", True), ("stopped", False)):
+        cell = states.MAKE[state](cells, b.spec("sleep"))
+        for flags in ((), ("--all",)):
+            result = cell.runtime.call("kill", *flags, cell.id, "0")
+            assert result.ok == running or flags, (state, result)
+        assert cell.status() == state
+
+
+@pytest.mark.peer
+@pytest.mark.refusal
 @pytest.mark.parametrize("state, text", [
     ("running", "cannot start an already running container"),
     ("stopped", "cannot start a container that has stopped"),
@@ -565,6 +577,52 @@ def test_the_bundle_is_the_current_directory(cells, rt):
     cell = cells(b.spec("sleep"))
     assert rt.call("create", cell.id, cwd=cell.bundle.path).ok
     assert cell.state()["bundle"] == str(cell.bundle.path)
+
+
+@pytest.mark.peer
+def test_the_current_directory_is_gone(cells, level, work):
+    """It matters to relative paths alone."""
+    def call(verb, *args):
+        gone = work / "gone"
+        gone.mkdir()
+        return cell.runtime.call(verb, *args, cwd=gone, preexec_fn=gone.rmdir)
+
+    cell = cells(b.spec("sleep"))
+    assert call("create", "--bundle", cell.bundle.path, cell.id).ok
+    assert call("start", cell.id).ok
+    assert call("exec", cell.id, "/prisoner", "exit", "3").status == 3
+    assert call("delete", "--force", cell.id).ok
+    cell = cells(b.spec("exit", "3"))
+    assert call("run", "--bundle", cell.bundle.path, cell.id).status == 3
+
+
+@pytest.mark.refusal
+def test_the_bundle_is_a_current_directory_that_is_gone(cells, fail, work):
+    gone = work / "gone"
+    gone.mkdir()
+    cell = cells(b.spec())
+    fail(cell.runtime.call("create", cell.id, cwd=gone, preexec_fn=gone.rmdir), "working directory", cell=cell)
+
+
+@pytest.mark.levels("hardened")
+def test_the_id_range_of_a_container_without_a_record(cells, rt, level, can, work):
+    """Killed between the two: who takes away the one takes away the other (T71)."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    cell = cells(b.spec("sleep"))
+    subprocess.run(["strace", "-qq", "-o", work / "trace", "-e", "inject=renameat,renameat2:signal=SIGKILL:when=1",
+                    *rt.argv("create", "--bundle", cell.bundle.path, cell.id)], stdin=subprocess.DEVNULL, timeout=60)
+    ranges = rt.root / ".ranges"
+    assert cell.id in [os.readlink(ranges / slot) for slot in os.listdir(ranges)]
+    assert cell.delete("--force").ok and cell.status() == "missing"
+    assert cell.id not in [os.readlink(ranges / slot) for slot in os.listdir(ranges)]
+
+
+@pytest.mark.parametrize("command", ["list", "features"])
+def test_output_that_has_no_place(rt, command):
+    with open("/dev/full", "w+") as full:
+        result = rt.call(command, stdout=full.fileno())
+    assert result.status == 1 and result.err.endswith("write to standard output: no space left on device\n"), result
 
 
 @pytest.mark.peer

@@ -402,6 +402,73 @@ def test_mounts_over_proc_are_refused(cells, fail, work, level, destination):
     fail(cell.create(), ("mounts[7]", "/proc/"), cell=cell)
 
 
+@pytest.mark.peer
+@pytest.mark.refusal
+@pytest.mark.parametrize("kind, fields", [
+    ("tmpfs", {"type": "tmpfs", "source": "tmpfs"}), ("sysfs", {"type": "sysfs", "source": "sysfs"}),
+    ("bind", {"type": "bind", "source": "fake", "options": ["bind"]}),
+    ("rbind", {"type": "none", "source": "fake", "options": ["rbind", "ro"]}),
+])
+@pytest.mark.parametrize("first", [True, False], ids=["alone", "over-proc"])
+def test_proc_takes_nothing_but_proc(cells, fail, level, kind, fields, first):
+    """Contract 3.1, B11: at /proc, whether or not a procfs is below it."""
+    config = b.spec()
+    if first:
+        b.unmount(config, "/proc")
+    config["mounts"].append({"destination": "/proc", **fields})
+    cell = cells(config, "skeleton")
+    (cell.bundle.path / "fake").mkdir()
+    fail(cell.create(), "/proc", cell=cell)
+
+
+@pytest.mark.peer
+def test_procfs_of_the_host_at_proc(inside):
+    """A bind is fine if it is one; level none."""
+    config = b.spec()
+    b.mount(config, "/proc", type="bind", source="/proc", options=["bind"])
+    b.namespace(config, "pid", present=False)
+    b.unmount(config, "/sys")
+    found = inside(config, "paths", "/proc", f"/proc/{os.getpid()}/comm")[0]
+    assert found["/proc"]["mount"]["type"] == "proc" and found[f"/proc/{os.getpid()}/comm"]["stat"] == "ok"
+
+
+@pytest.mark.peer
+def test_a_second_procfs(inside):
+    """None: as the document says; hardened refuses it, since the masks are of one (test_hardened)."""
+    config = b.spec()
+    config["mounts"].append({"destination": "/data", "type": "proc", "source": "proc"})
+    assert inside(config, "paths", "/data", "/data/keys")[0]["/data"]["mount"]["type"] == "proc"
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("destination", [
+    *(pytest.param(path, marks=pytest.mark.peer) for path in ("/x", "/x/sys", "/x/self/attr", "/y/sys/kernel", "/x/keys")),
+    "/x/cpuinfo",  # runc lets lxcfs's files be reached by a link, too
+])
+@pytest.mark.parametrize("file", [False, True], ids=["dir", "file"])
+def test_links_of_the_image_into_proc(cells, fail, level, destination, file):
+    """CVE-2019-16884: where the name leads counts, for names that say nothing of /proc as well."""
+    config = b.spec()
+    b.bind(config, "fake", destination)
+    cell = cells(config, "skeleton")
+    (cell.bundle.path / "fake").write_text("") if file else (cell.bundle.path / "fake").mkdir()
+    os.symlink("/proc", cell.bundle.rootfs / "x")
+    os.symlink("x/../proc", cell.bundle.rootfs / "y")
+    fail(cell.create(), (destination, "mounts[7]"), cell=cell)
+
+
+@pytest.mark.parametrize("destination", ["/data/proc", "/data/proc/sys"])
+def test_a_bind_that_shows_another_procfs_may_be_mounted_over(inside, destination, work):
+    """It is the host's, below `-v /:/host`, and not what programs take for /proc; as with runc."""
+    config = b.spec()
+    (work / "fake").mkdir()
+    (work / "fake/file").write_text("x\n")
+    config["mounts"] += [{"destination": "/data", "type": "bind", "source": "/", "options": ["rbind", "rprivate"]}]
+    b.bind(config, work / "fake", destination)
+    path = f"{destination}/file"
+    assert inside(config, "paths", path)[0][path]["size"] == len("x\n")
+
+
 # Propagation of the root (P49)
 
 

@@ -224,6 +224,16 @@ def test_time_offsets_need_the_namespace(cells, fail):
     fail(cell.create(), "linux.timeOffsets", cell=cell)
 
 
+@pytest.mark.refusal
+def test_time_offsets_the_kernel_refuses(cells, fail, level):
+    """P43: of a time before the clock began; the error names the property."""
+    config = b.spec()
+    b.namespace(config, "time")
+    config["linux"]["timeOffsets"] = {"monotonic": {"secs": -(1 << 40)}}
+    cell = cells(config)
+    fail(cell.create(), "linux.timeOffsets", cell=cell)
+
+
 @pytest.mark.parametrize("hostname", ["x" * 64, "a", "ü"])
 def test_hostnames(inside, hostname):
     config = b.spec("report")

@@ -14,7 +14,7 @@ import pytest
 
 from harness import bundle as b
 from harness import linux, oracles
-from harness.runtime import until
+from harness.runtime import PATIENCE, until
 from harness.terminals import read_until, receive
 
 from test_resources import V1, _has
@@ -669,6 +669,18 @@ def _own_cpus():
         return next(line.split()[1] for line in lines if line.startswith("Cpus_allowed_list"))
 
 
+@pytest.mark.parametrize("limit", [0, 2000, 20000])
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_t59_a_file_size_limit(cells, level, verb, limit):
+    """SIGXFSZ would end us half-way: it is an error, and nothing stays."""
+    cell = cells(b.spec())
+    argv = cell.runtime.argv(verb, "--bundle", cell.bundle.path, cell.id)
+    result = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20 * PATIENCE,
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert result.returncode == 1 and result.stderr.endswith(": file too large\n"), result
+    assert result.stderr.count("\n") == 1 and cell.status() == "missing"
+
+
 @pytest.mark.peer
 def test_t59_umask(cells, level):
     """P20: 0022 whatever the caller had; a configured one exactly."""
@@ -939,6 +951,18 @@ def test_no_shell_retry(cells):
     cell.bundle.write()
     result = cell.run()
     assert result.status == 1 and "exec format error" in result.err
+
+
+def test_a_script_whose_interpreter_is_the_runtime(cells, level):
+    """/proc/self/exe is the stage at that moment: CVE-2019-5736 began so.  It does nothing, and says so."""
+    cell = cells(b.spec())
+    path = cell.bundle.rootfs / "script"
+    path.write_text("#!/proc/self/exe\n")
+    path.chmod(0o755)
+    cell.bundle.config["process"]["args"] = ["/script"]
+    cell.bundle.write()
+    result = cell.run()
+    assert result.status == 1 and "donjon-stage" in result.err and "/proc/self/exe" in result.err, result
 
 
 @pytest.mark.peer

@@ -2,12 +2,18 @@
 
 strace answers for the kernel: the call is not made, and 0 comes back."""
 
+import ctypes
+import pathlib
+import struct
 import subprocess
 
 import pytest
 
 from harness import bundle as b
-from harness.runtime import PATIENCE
+from harness.runtime import PATIENCE, until
+
+from test_resources import V1
+from test_seccomp import CALLS
 
 # What is answered for, and what the one line names then.
 LIES = {
@@ -20,10 +26,16 @@ LIES = {
 }
 
 
-def _under_a_lie(cell, trace, call, when):
-    argv = ["strace", "-f", "-qq", "-o", trace, "-e", f"trace={call}", "-e", f"inject={call}:retval=0:when={when}",
-            *cell.runtime.argv("run", "--bundle", cell.bundle.path, cell.id)]
+def _lying(trace, call, when):
+    return ["strace", "-f", "-qq", "-o", trace, "-e", f"trace={call}", "-e", f"inject={call}:retval=0:when={when}"]
+
+
+def _call(argv):
     return subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20 * PATIENCE)
+
+
+def _under_a_lie(cell, trace, call, when):
+    return _call(_lying(trace, call, when) + cell.runtime.argv("run", "--bundle", cell.bundle.path, cell.id))
 
 
 def _told(trace):
@@ -70,3 +82,130 @@ def test_one_mount_flag_after_the_other(cells, can, work, level):
         refused += 1
         assert result.stderr.count("\n") == 1 and result.stdout == "", result
     assert refused > 3 and when < 39
+
+
+@pytest.mark.levels("none")
+def test_the_flags_of_every_cgroup_hierarchy(cells, can, work, level):
+    """Each of v1 is a mount of its own; without a cgroup namespace it is bound, and its flags are set then."""
+    if not can.strace or not V1:
+        pytest.skip("needs strace and cgroup v1")
+    for when in range(1, 40):
+        config = b.spec()
+        b.namespace(config, "cgroup", present=False)
+        b.mount(config, "/sys/fs/cgroup", type="cgroup", source="cgroup", options=["nosuid", "noexec", "nodev", "ro"])
+        config["process"]["args"] = ["/bin/sh", "-c", "while read -r _ _ _ _ point options _; do case $point in "
+                                     "/sys/fs/cgroup*) echo $options;; esac; done </proc/self/mountinfo; exit 0"]
+        cell = cells(config, "busybox")
+        result = _under_a_lie(cell, work / "trace", "mount_setattr", when)
+        if not _told(work / "trace"):
+            break
+        if result.returncode == 0:
+            assert all(line.startswith("ro,nosuid,nodev,noexec") for line in result.stdout.split()), (when, result)
+    assert 3 < when < 39
+
+
+@pytest.mark.parametrize("size", ["size=4m", "size=4096k", "size=4194304"])
+def test_the_size_of_a_tmpfs(cells, can, work, level, size):
+    if not can.strace:
+        pytest.skip("needs strace")
+
+    def made(trace, when):
+        config = b.spec("exit", "0")
+        b.mount(config, "/memory", type="tmpfs", source="tmpfs", options=["nosuid", "nodev", "noexec", size])
+        return _under_a_lie(cells(config), trace, "fsconfig", when)
+
+    assert made(work / "first", 1000).returncode == 0
+    calls = [line.split(None, 1) for line in (work / "first").read_text().splitlines() if "fsconfig(" in line]
+    pid = next(pid for pid, call in calls if f'"{size[5:]}"' in call)
+    of_stage = [call for caller, call in calls if caller == pid]
+    when = next(i for i, call in enumerate(of_stage, 1) if f'"{size[5:]}"' in call)
+    result = made(work / "second", when)
+    assert result.returncode == 1 and "/memory: its size" in result.stderr, result
+
+
+# The filters, which are loaded last (decision 26)
+
+
+def _filtered(*command):
+    config = b.spec(*command)
+    config["process"]["noNewPrivileges"] = True
+    b.seccomp(config, "SCMP_ACT_ERRNO", b.rule(*CALLS, "nanosleep", "clock_nanosleep"))
+    return config
+
+
+def _is_found_out(result, cell):
+    assert result.returncode in (1, 255), result
+    assert result.stderr.count("\n") == 1 and "linux.seccomp" in result.stderr and "filters" in result.stderr, result
+
+
+def _filters(level):
+    return range(1, 2 if level == "none" else 3)
+
+
+@pytest.mark.parametrize("command", [("sleep", "1000",), ("exit", "0")], ids=["stays", "ends at once"])
+def test_a_filter_of_run_that_is_not_loaded(cells, can, work, level, command):
+    if not can.strace:
+        pytest.skip("needs strace")
+    for when in _filters(level):
+        cell = cells(_filtered(*command))
+        result = _under_a_lie(cell, work / "trace", "seccomp", when)
+        assert _told(work / "trace")
+        _is_found_out(result, cell)
+        assert cell.id not in cell.runtime.ids()
+
+
+def test_a_filter_that_is_not_loaded_between_create_and_start(cells, can, work, level):
+    """The process was there before: strace is told of it by its pid."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    for when in _filters(level):
+        cell = cells(_filtered("sleep", "1000"))
+        assert cell.create().ok
+        trace = subprocess.Popen([*_lying(work / "trace", "seccomp", when), "-p", str(cell.pid)])
+        until(lambda: "TracerPid:\t0" not in pathlib.Path(f"/proc/{cell.pid}/status").read_text())
+        result = _call(cell.runtime.argv("start", cell.id))
+        trace.wait(20 * PATIENCE)
+        assert _told(work / "trace")
+        _is_found_out(result, cell)
+        cell.wait_stopped()
+
+
+def test_a_filter_of_exec_that_is_not_loaded(cells, can, work, level):
+    if not can.strace:
+        pytest.skip("needs strace")
+    cell = cells(_filtered("sleep", "1000"))
+    assert cell.create().ok and cell.start().ok
+    for when in _filters(level):
+        result = _call(_lying(work / "trace", "seccomp", when)
+                       + cell.runtime.argv("exec", cell.id, "/prisoner", "sleep", "1000"))
+        assert _told(work / "trace")
+        _is_found_out(result, cell)
+    assert cell.status() == "running"
+
+
+def _allow_everything():
+    """In the child that becomes the runtime: a filter of its caller's."""
+    program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))
+    fprog = struct.pack("HxxxxxxP", 1, ctypes.addressof(program))
+    if ctypes.CDLL(None).prctl(22, 2, fprog, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+        raise OSError("cannot load a filter")
+
+
+@pytest.mark.parametrize("inherits", ["create", "start"])
+def test_filters_of_the_caller_are_counted_apart(cells, can, work, level, inherits):
+    """What the container's process has inherited stands for none of its own; what `start` has is no matter."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    cell = cells(_filtered("sleep", "1000"))
+    assert cell.create(preexec_fn=_allow_everything if inherits == "create" else None).ok
+    assert cell.start(preexec_fn=_allow_everything if inherits == "start" else None).ok
+    status = pathlib.Path(f"/proc/{cell.pid}/status").read_text()
+    assert f"Seccomp_filters:\t{(inherits == 'create') + len(_filters(level))}\n" in status, status
+    if inherits == "start":
+        return
+    cell = cells(_filtered("sleep", "1000"))
+    result = subprocess.run(_lying(work / "trace", "seccomp", len(_filters(level)))
+                            + cell.runtime.argv("run", "--bundle", cell.bundle.path, cell.id), capture_output=True,
+                            text=True, stdin=subprocess.DEVNULL, timeout=20 * PATIENCE, preexec_fn=_allow_everything)
+    assert _told(work / "trace")
+    _is_found_out(result, cell)

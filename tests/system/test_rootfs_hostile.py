@@ -495,7 +495,7 @@ def test_t12_paths_of_devices(cells, canary, host, level, path):
     cell, rootfs = hostile(cells, config)
     os.symlink(canary, rootfs / "link")
     result = cell.run()
-    assert result.status == 7 or path in result.err, result
+    assert result.status == 7 or result.err.startswith("donjon: "), result
     host.check()
 
 

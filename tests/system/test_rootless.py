@@ -20,6 +20,7 @@ from harness.runtime import fresh_id, patient, until
 from harness.users import GRANTED, SINGLE, SUB_COUNT, SUB_FIRST
 
 from conftest import RUNTIME, TAG, Cells, runtime_kind
+from test_seccomp import CALLS
 
 pytestmark = [pytest.mark.skipif(not shutil.which("newuidmap"), reason="uidmap is not installed")]
 
@@ -465,8 +466,9 @@ def test_the_default_level_makes_the_user_namespace(caller, cells, uid, maps, le
 @pytest.mark.parametrize("why", ["not installed", "no_new_privs"])
 def test_the_single_id_where_no_more_can_be_had(caller, rt, cells, work, level, why):
     wrapper = without_newuidmap(work) if why == "not installed" else ["setpriv", "--no-new-privs"]
-    cell = cells.created(b.spec("report"), runtime=rt.by(caller.wrapped(*wrapper)))
-    cell.runtime = rt
+    cell = cells(b.spec("report"), runtime=rt.by(caller.wrapped(*wrapper)))
+    assert cell.create().ok
+    cell.runtime = rt  # the wrapper sees mounts of its own, not our state
     assert kernel(cell.pid)["uid_map"] == [(0, caller.uid, 1)]
 
 
@@ -1055,3 +1057,50 @@ def test_others_cannot_reach_the_state(caller, callers, cells, level):
     for verb in (["state", cell.id], ["kill", cell.id, "KILL"], ["delete", "--force", cell.id], ["list"]):
         assert stranger.call(*verb, env=other.environment()).status != 0, verb
     assert cell.status() == "created"
+
+
+# The filters, read back on a host that hides processes (decision 26)
+
+HIDING = ["unshare", "--mount", "sh", "-c",
+          'mount --make-rprivate / && mount -t proc -o hidepid=invisible proc /proc && exec "$@"', "sh"]
+
+
+def filtered(caller):
+    config = document(caller)
+    b.seccomp(config, "SCMP_ACT_ERRNO", b.rule(*CALLS, "nanosleep", "clock_nanosleep"))
+    return config
+
+
+@by(*DIRECT)
+def test_filters_are_read_back_where_processes_are_hidden(caller, rt, cells, level):
+    """Also those of a program that its user may execute and not read: nobody's but the host's."""
+    hidden = rt.by(caller.wrapped(*HIDING))
+    config = filtered(caller)
+    config["process"]["args"] = ["/prisoner", "sleep", "1000"]
+    cell = cells(config, runtime=hidden)
+    assert cell.create().ok and cell.start().ok
+    assert cell.exec("/prisoner", "exit", "3").status == 3
+    assert cell.status() == "running"
+    config["process"]["args"] = ["/prisoner", "exit", "3"]
+    cell = cells(config, runtime=hidden)
+    program = cell.bundle.rootfs / "prisoner"
+    os.chown(program, 0, 0)
+    program.chmod(0o711)
+    result = cell.run()
+    assert result.status == 3 and result.err == "", result
+
+
+@by(*EVERY)
+def test_a_filter_that_is_not_loaded_is_found_out(caller, rt, cells, can, work, level):
+    if not can.strace:
+        pytest.skip("needs strace")
+    work.chmod(0o777)
+    cell = cells(filtered(caller))
+    trace = work / "trace"
+    argv = cell.runtime.argv("run", "--bundle", cell.bundle.path, cell.id)
+    lying = ["strace", "-f", "-qq", "-o", trace, "-e", "trace=seccomp", "-e", "inject=seccomp:retval=0:when=1"]
+    result = subprocess.run([*lying, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                            env=caller.environment(), timeout=patient(20))
+    assert "(INJECTED)" in trace.read_text()
+    assert result.returncode == 1 and "linux.seccomp" in result.stderr and "filters" in result.stderr, result
+    assert cell.id not in rt.ids()

@@ -163,7 +163,9 @@ def test_a_filter_that_refuses_execve(cells, fail, level, action, how):
     else:
         b.seccomp(config, "SCMP_ACT_ALLOW", b.rule("execve", action=action))
     cell = cells(config)
-    fail(cell.create(), "execve", "seccomp", cell=cell)
+    result = cell.create()
+    fail(result, "execve", "seccomp", cell=cell)
+    assert result.err.count("linux.seccomp:") == 1
 
 
 # Deaths by the filter
@@ -207,6 +209,25 @@ def test_a_failed_execve_under_a_filter_is_reported(cells, level):
     result = cell.run()
     assert result.status == 1 and "no such file or directory" in result.err, result
     assert cell.status() == "missing"
+
+
+@pytest.mark.refusal
+@pytest.mark.parametrize("action", ["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"])
+@pytest.mark.parametrize("how", ["run", "run --detach", "start"])
+def test_a_death_in_execve_is_no_start(cells, level, action, how):
+    """Decision 27: by a rule on the address of the path: any but the one that the simulation takes."""
+    config = b.spec("sleep", "1000")
+    b.seccomp(config, "SCMP_ACT_ERRNO", b.rule(*CALLS), b.rule("execve", action=action, args=[
+        {"index": 0, "value": 0x7f0000200000, "op": "SCMP_CMP_NE"}]))
+    cell = cells(config)
+    if how == "start":
+        assert cell.create().ok
+        result = cell.start()
+        cell.wait_stopped()
+    else:
+        result = cell.run(*how.split()[1:])
+        assert cell.status() == "missing"
+    assert result.status == 1 and "execve" in result.err and "seccomp" in result.err, result
 
 
 # Verdicts

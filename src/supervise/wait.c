@@ -33,11 +33,20 @@ static void reap_others(const struct foreground *f)
 	}
 }
 
+/* Asked of the kernel: its end and a signal may have come at once, and the signal is read first. */
+static bool has_ended(const struct foreground *f)
+{
+	struct pollfd end = { .fd = f->request->pidfd, .events = POLLIN };
+
+	return f->ended || poll(&end, 1, 0) > 0;
+}
+
 static void forward(struct foreground *f, int sig)
 {
-	/* One that has just ended is noticed by its pidfd. */
-	(void)sys_pidfd_send_signal(f->request->pidfd, sig);
-	f->hurry = f->ended;
+	if (has_ended(f))
+		f->hurry = true;
+	else
+		(void)sys_pidfd_send_signal(f->request->pidfd, sig);
 }
 
 static void on_signal(struct foreground *f, int sig)

@@ -3,6 +3,8 @@
 Each is an archive in the form of `docker save`, which ctr, podman and dockerd all load.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import json
@@ -41,7 +43,7 @@ def archive(path, images):
         files.update({name: document, **dict(zip(names, layers))})
         manifest.append({"Config": name, "RepoTags": [tag], "Layers": names})
     files["manifest.json"] = json.dumps(manifest).encode()
-    unfinished = path.with_suffix(f".{os.getpid()}")  # another session may be making the same
+    unfinished = path.with_suffix(".new")
     with tarfile.open(unfinished, "w") as tar:
         for name, data in files.items():
             tar.addfile(*_entry(name, data))
@@ -115,6 +117,15 @@ def pause(tree):
     return {"Entrypoint": ["/pause"]}
 
 
+@contextlib.contextmanager
+def missing_in_cache(path):
+    """Whether it has to be made.  Sessions at the same time share the cache: one makes it, the others wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.parent / f"{path.name}.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not path.exists()
+
+
 class Images:
     """Archives by name, made when first asked for.  A recipe fills a directory and returns the
     image's config.  The name of the cached file has the recipes' source in it: other recipes, other files."""
@@ -128,11 +139,12 @@ class Images:
 
     def set(self, name, images):
         """One archive of several images: recipes by tag."""
-        self._cache.mkdir(parents=True, exist_ok=True)
         path = self._cache / f"{name}-{_fingerprint(images)}.tar"
-        if not path.exists():
-            made = {recipe: _make(recipe) for recipes in images.values() for recipe in recipes}
-            archive(path, [(tag, [made[r][0] for r in recipes], made[recipes[-1]][1]) for tag, recipes in images.items()])
+        with missing_in_cache(path) as missing:
+            if missing:
+                made = {recipe: _make(recipe) for recipes in images.values() for recipe in recipes}
+                archive(path, [(tag, [made[r][0] for r in recipes], made[recipes[-1]][1])
+                               for tag, recipes in images.items()])
         return path
 
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 
 from support import CACHE, ROOT
-from support_images import PATH, users
+from support_images import PATH, missing_in_cache, users
 
 LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib", "usr/lib64", "lib64")
 # Files of the interpreter no service wants.
@@ -33,20 +33,24 @@ def debian():
 def postgres():
     """PostgreSQL unpacked, with the libraries that system lacks; no package script is run."""
     tree = CACHE / "postgres"
-    if tree.exists():
-        return tree
+    with missing_in_cache(tree) as missing:
+        if missing:
+            _unpack_postgres(tree, debian())
+    return tree
+
+
+def _unpack_postgres(tree, system):
     packages, unfinished = CACHE / "packages", CACHE / "postgres.new"
     (packages / "partial").mkdir(parents=True, exist_ok=True)
     shutil.rmtree(unfinished, ignore_errors=True)
     subprocess.run(
-        ["apt-get", "-q", "-y", "-o", f"Dir::State::status={debian()}/var/lib/dpkg/status",
+        ["apt-get", "-q", "-y", "-o", f"Dir::State::status={system}/var/lib/dpkg/status",
          "-o", f"Dir::Cache::archives={packages}", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root",
          "--no-install-recommends", "--download-only", "install", "postgresql-15"], check=True, capture_output=True)
     for package in packages.glob("*.deb"):
         if re.match(r"postgresql-(client-)?15_|lib(?!perl|llvm|z3)", package.name):
             subprocess.run(["dpkg-deb", "-x", package, unfinished], check=True)
     unfinished.rename(tree)
-    return tree
 
 
 def needed(file):

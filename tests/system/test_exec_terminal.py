@@ -235,6 +235,23 @@ def test_a_stopped_reader_blocks_nobody(cells, level):
         assert outer.is_restored()
 
 
+def test_a_signal_that_comes_with_the_end(cells, level):
+    """The same when both are there before either is looked at."""
+    cell = busybox(cells)
+    with terminals.terminal() as outer:
+        waiting = cell.spawn_exec("sh", "-c", "echo ready; exec yes", flags=("-t",), **outer.streams())
+        outer.read_until(b"ready")
+        time.sleep(0.3)
+        waiting.signal(signal.SIGSTOP)
+        for pid in linux.descendants(waiting.pid):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: all("(Z)" in linux.describe(p) for p in linux.descendants(waiting.pid)))
+        waiting.signal(signal.SIGTERM)
+        waiting.signal(signal.SIGCONT)
+        assert waiting.wait(5).status == 137
+        assert outer.is_restored()
+
+
 def test_a_slow_reader_gets_all(cells, level):
     """What the terminal still holds after the end of the process waits for its reader."""
     cell = busybox(cells)

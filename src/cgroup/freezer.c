@@ -90,6 +90,9 @@ static int freeze_v1(int dir_fd, bool frozen, struct patience *patience)
 			return (int)n;
 		if (strcmp(state, wanted) == 0)
 			return 0;
+		/* `kill` with SIGKILL thaws, and asks nobody: what it ends is not to be waited for. */
+		if (frozen && strcmp(state, "THAWED") == 0)
+			return -ECANCELED;
 		if (!patience_wait(patience))
 			return -ETIMEDOUT;
 	}

@@ -82,22 +82,38 @@ static int delete_read(struct container *c, bool force, struct donjon_error *err
 /* Without a state file that can be read nothing is known of it but its name (S10, T66). */
 static int delete_unreadable(struct container *c, const char *id, struct donjon_error *err)
 {
+	int ours;
+
 	log_debug("container %s: %s", id, err->text);
 	dj_error_clear(err);
+	/* Mostly somebody else's removal came first, and the name may be a new container's by now. */
+	ours = store_is_entry(&c->store, id, c->dir, err);
+	if (ours <= 0)
+		return ours;
 	if (end_waiter(c, err) < 0)
 		return -1;
 	store_release_ranges(&c->store, id);
 	return store_remove(&c->store, id, c->dir, err);
 }
 
+/* A start that hangs is what --force is for.  Who is still creating has no process yet that could be
+ * ended, and would go on without a record. */
+static int delete_unlocked(struct container *c, const char *id, struct donjon_error *err)
+{
+	struct donjon_error unread = { 0 };
+
+	if (container_read(c, id, &unread) < 0 || (c->record.creating && c->record.pid == 0))
+		return -1;
+	dj_error_clear(err);
+	return delete_read(c, true, err);
+}
+
 static int delete_entered(struct container *c, const char *id, bool force, struct donjon_error *err)
 {
 	int r = container_lock(c, id, err);
 
-	if (r < 0 && force && err->code == DONJON_E_STATUS) {
-		dj_error_clear(err); /* a start that hangs is what --force is for */
-		r = container_read(c, id, err);
-	}
+	if (r < 0 && force && err->code == DONJON_E_STATUS)
+		return delete_unlocked(c, id, err);
 	if (r == 0)
 		return delete_read(c, force, err);
 	return force ? delete_unreadable(c, id, err) : -1;

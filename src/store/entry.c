@@ -64,17 +64,37 @@ int store_is_entry(const struct store *store, const char *id, int dir_fd, struct
 	return named.st_dev == held.st_dev && named.st_ino == held.st_ino;
 }
 
+static int already_exists(struct donjon_error *err)
+{
+	return dj_fail(err, DONJON_E_EXISTS, "container with given ID already exists");
+}
+
+/* `delete --force` may have found the directory before we had the lock, and then another `create`
+ * may have made the one that we opened. */
+static int check_ours(const struct store *store, const char *id, int fd, struct donjon_error *err)
+{
+	struct stat st;
+	int is_entry = store_is_entry(store, id, fd, err);
+
+	if (is_entry < 0)
+		return -1;
+	if (is_entry == 0)
+		return dj_fail(err, DONJON_E_STATUS,
+		               "container %s was deleted while it was being created", id);
+	if (fstatat(fd, STORE_STATE_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return already_exists(err);
+	return errno == ENOENT ? 0 : dj_fail_os(err, errno, "look at state of container %s", id);
+}
+
 int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 {
 	dj_auto_close int fd = -1;
-	int ours;
 
 	if (store_check_id(id, err) < 0)
 		return -1;
 	if (mkdirat(store->root_fd, id, 0700) < 0) {
 		if (errno == EEXIST)
-			return dj_fail(err, DONJON_E_EXISTS,
-			               "container with given ID already exists");
+			return already_exists(err);
 		return dj_fail_os(err, errno, "make state directory %s/%s", store->root, id);
 	}
 	fd = open_entry(store, id);
@@ -84,14 +104,9 @@ int store_reserve(struct store *store, const char *id, struct donjon_error *err)
 		(void)unlinkat(store->root_fd, id, AT_REMOVEDIR); /* the failure to report is os */
 		return dj_fail_os(err, os, "open state of container %s", id);
 	}
-	if (store_lock(fd, CREATE_LOCK_MS, err) < 0)
+	if (store_lock(fd, CREATE_LOCK_MS, err) < 0 || check_ours(store, id, fd, err) < 0)
 		return -1;
-	/* `delete --force` may have found the directory before we had the lock. */
-	ours = store_is_entry(store, id, fd, err);
-	if (ours == 0)
-		return dj_fail(err, DONJON_E_STATUS,
-		               "container %s was deleted while it was being created", id);
-	return ours < 0 ? -1 : dj_take_fd(&fd);
+	return dj_take_fd(&fd);
 }
 
 int store_lock(int dir_fd, unsigned timeout_ms, struct donjon_error *err)

@@ -342,7 +342,7 @@ def test_bundles_below_listed_directories(cells, hard, place, host):
     finally:
         linux.umount(parent)
         host.settle()
-    assert result.ok, result
+    assert result.ok and result.documents(), result
 
 
 @pytest.mark.refusal

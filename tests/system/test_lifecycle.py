@@ -1,9 +1,11 @@
 """The life of a container: contract rows T1-T11, S, C, O, M, N, R and K."""
 
 import datetime
+import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -616,6 +618,45 @@ def test_the_id_range_of_a_container_without_a_record(cells, rt, level, can, wor
     assert cell.id in [os.readlink(ranges / slot) for slot in os.listdir(ranges)]
     assert cell.delete("--force").ok and cell.status() == "missing"
     assert cell.id not in [os.readlink(ranges / slot) for slot in os.listdir(ranges)]
+
+
+def _open_files(pid):
+    return {os.readlink(link) for link in os.scandir(f"/proc/{pid}/fd")}
+
+
+@pytest.mark.levels("hardened")
+def test_a_late_delete_leaves_the_next_of_that_name(cells, rt, level):
+    """T23: it waited for the lock of one that is gone; the name, and the id range, are another's by now."""
+    cell = cells.created(b.spec("sleep"))
+    directory, ranges = rt.root / cell.id, rt.root / ".ranges"
+    lock = os.open(directory, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    late = cell.runtime.spawn("delete", "--force", cell.id)
+    until(lambda: str(directory) in _open_files(late.pid))
+    first = cell.pid
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED)
+    shutil.rmtree(directory)
+    assert cell.create().ok
+    os.close(lock)
+    assert late.wait().ok
+    assert cell.status() == "created"
+    assert cell.id in [os.readlink(ranges / slot) for slot in os.listdir(ranges)]
+
+
+def test_a_late_create_leaves_the_next_of_that_name(cells, rt, level, can, work):
+    """T23: between a directory's making and its opening it was deleted by force, and made by somebody else."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    cell = cells(b.spec("sleep"))
+    create = rt.argv("create", "--bundle", cell.bundle.path, cell.id)
+    with subprocess.Popen(["strace", "-qq", "-o", work / "trace", "-e", "inject=mkdirat:delay_exit=2000000", *create],
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as late:
+        until(lambda: (rt.root / cell.id).exists())
+        assert cell.delete("--force").ok and cell.create().ok
+        error = late.communicate(timeout=60)[1]
+    assert late.returncode == 1 and error == "donjon: container with given ID already exists\n"
+    assert cell.status() == "created"
 
 
 @pytest.mark.parametrize("command", ["list", "features"])

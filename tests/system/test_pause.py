@@ -1,5 +1,7 @@
 """`pause` and `resume`: contract rows T7, T8, S5, S14, M7; what follows in each state is in test_lifecycle.py."""
 
+import os
+import subprocess
 import time
 
 import pytest
@@ -90,6 +92,28 @@ def test_sigkill_ends_a_paused_container(ticker, level, flags):
     assert ticker.kill(*flags, "KILL").ok
     ticker.wait_stopped()
     until(lambda: not linux.living())
+
+
+def test_killed_while_it_freezes(ticker, level, can, work):
+    """T23: SIGKILL thaws, and what it ends is not waited for; nobody else could have the container meanwhile."""
+    state = f"/sys/fs/cgroup/freezer/donjon-{ticker.id}/freezer.state"
+    if not can.strace or not os.path.exists(state):
+        pytest.skip("needs strace, and a freezer of cgroup v1")
+    slow = ["strace", "-qq", "-o", work / "trace", "-P", state, "-e", "trace=write", "-e", "inject=write:delay_exit=1000000"]
+    began = time.monotonic()
+    with subprocess.Popen([*slow, *ticker.runtime.argv("pause", ticker.id)], stderr=subprocess.PIPE, text=True) as pause:
+        until(lambda: _read(state) != "THAWED\n")
+        assert ticker.kill("KILL").ok
+        error = pause.communicate(timeout=20)[1]
+    assert "FROZEN" in (work / "trace").read_text()
+    assert pause.returncode == 1 and error == "donjon: container not running\n"
+    assert time.monotonic() - began < 5
+    ticker.wait_stopped()
+
+
+def _read(path):
+    with open(path) as file:
+        return file.read()
 
 
 def test_another_signal_waits_for_resume(cells, level):

@@ -50,7 +50,12 @@ static int remove_it(struct container *c, struct donjon_error *err)
 	struct remains remains = { .store = &c->store, .dir = c->dir, .record = &c->record };
 	struct donjon_error no_hooks = { 0 };
 	struct dj_plan *plan = NULL;
+	int ours = store_is_entry(&c->store, c->record.id, c->dir, err);
 
+	/* Its maker may have been quicker, where we went on without the lock: then the name, and
+	 * the cgroup of that name, may be a new container's. */
+	if (ours <= 0)
+		return ours;
 	if (c->record.cgroup_path[0] != '\0' && container_is_of_this_boot(c)) {
 		remains.host = observer_host(&c->observer, err);
 		if (!remains.host)

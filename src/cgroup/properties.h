@@ -9,6 +9,7 @@
 #include "wrap/systemd.h"
 
 enum {
+	/* More than there can be: each limit by name and by its file, each property an annotation may set. */
 	PROPERTIES_MAX = 64,
 	MASKS_MAX = 4,        /* CPUs and memory nodes, each by name and by its file (P75, P85) */
 	MASK_BYTES = 8192 / 8 /* as many CPUs as kernels are built for */

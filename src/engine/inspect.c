@@ -92,8 +92,9 @@ static void look_at(struct draft *draft, struct places *places, const struct oci
 	struct place_name place;
 	struct stat st;
 
+	/* The launch will say so, by the mount's name; or it is a file without one, such as a namespace. */
 	if (fd < 0 || fstat(fd, &st) < 0 || !places_name(places, fd, S_ISDIR(st.st_mode), &place))
-		return; /* the launch will say so, by the mount's name */
+		return;
 	out->kind = kind_of(st.st_mode);
 	out->world_readable = st.st_mode & S_IROTH;
 	if (strcmp(place.name, source) != 0)

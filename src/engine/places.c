@@ -103,6 +103,17 @@ static char *listed_name(struct places *places, const char *real, struct statx *
 	return NULL;
 }
 
+/* Of a directory that has no name for us: it may be any.  What is none shows but itself. */
+static bool assume_worst(struct places *places, int fd, struct place_name *out)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		return false;
+	out->real = out->name = dj_arena_strdup(places->arena, "/");
+	return true;
+}
+
 bool places_name(struct places *places, int fd, bool links, struct place_name *out)
 {
 	char link[64], real[PATH_MAX];
@@ -113,7 +124,7 @@ bool places_name(struct places *places, int fd, bool links, struct place_name *o
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, real, sizeof(real) - 1);
 	if (len <= 0 || real[0] != '/' || !look(fd, "", AT_EMPTY_PATH, &seen))
-		return false;
+		return assume_worst(places, fd, out);
 	real[len] = '\0';
 	*out = (struct place_name){ .real = dj_arena_strdup(places->arena, real) };
 	/* What is on the root's own mount has one name, and links. */

@@ -30,8 +30,10 @@ struct place_name {
 	char *real; /* the path as the kernel has it */
 	char *name; /* the one to judge it by */
 };
+
 /* `fd` may be O_PATH.  `links`: also where a listed name is a link to it (/lib is; /var/lib/docker may be),
- * which costs a look at each even for what is on the root's own mount.  False where it cannot be told. */
+ * which costs a look at each even for what is on the root's own mount.  Where it cannot be told a directory
+ * is "/", and anything else has no name: false. */
 bool places_name(struct places *places, int fd, bool links, struct place_name *out);
 
 /* A listed directory that is mounted somewhere below a real path, so that a recursive bind would show it,

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import socket
+import subprocess
 
 import pytest
 
@@ -320,6 +321,29 @@ def test_a_directory_of_the_host_as_root_by_another_name(cells, hard, fail, work
         config["root"]["path"] = f"{twice(source)}{below}"
     cell = cells(config, runtime=hard)
     fail(cell.create(), f"fs.host-paths: /root/path exposes {name} of the host", cell=cell, runtime=hard)
+
+
+@pytest.mark.refusal
+def test_a_source_whose_name_is_not_told(cells, hard, can, work):
+    """Its written name is none of the list; where the kernel does not tell the real one, it may be any."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    config = b.spec()
+    (work / "innocent").symlink_to("/etc")
+    b.bind(config, work / "innocent", "/data", "bind", "ro")
+    cell = cells(config, runtime=hard)
+    argv = hard.argv("create", "--bundle", cell.bundle.path, cell.id)
+    trace = ["strace", "-qq", "-o", work / "trace", "-e", "trace=readlink"]
+    subprocess.run([*trace, *argv], stderr=subprocess.DEVNULL)
+    asked = [i for i, line in enumerate((work / "trace").read_text().splitlines(), 1) if '"/proc/self/fd/' in line]
+    assert asked
+    for number in asked:
+        with open(work / "error", "w+") as error:  # no pipe: a container would keep it open
+            done = subprocess.run([*trace, "-e", f"inject=readlink:error=EACCES:when={number}", *argv],
+                                  stdout=subprocess.DEVNULL, stderr=error)
+            error.seek(0)
+            assert done.returncode == 1 and "fs.host-paths: " in error.read(), number
+    assert cell.status() == "missing"
 
 
 @pytest.mark.parametrize("place", ["/home/u/b", "/root/b", "/var/tmp/b", "/srv/b", "/run/b", "/var/lib/containers/storage/b"])

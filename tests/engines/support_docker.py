@@ -40,7 +40,11 @@ class Dockerd:
              "--iptables=false", "--ip6tables=false", "--bridge=none", "--cgroup-parent", self.cgroup,
              "--exec-opt", "native.cgroupdriver=cgroupfs", *runtimes, *options],
             home / "log", containerd.network, env={"DOCKER_TMPDIR": str(home)})
-        self._daemon.wait_for(lambda: listens(self.socket))
+        self._daemon.wait_for(self._answers)
+
+    def _answers(self):
+        """It listens before it has read its settings and /etc/subuid; it answers when that is done."""
+        return listens(self.socket) and call(DOCKER, "--host", f"unix://{self.socket}", "version").ok
 
     def load(self, *archives):
         for archive in archives:

@@ -150,8 +150,6 @@ static int start(struct joining *j, const struct donjon_exec_options *o, struct 
 	struct listener listener = {
 		.record = &j->container.record,
 		.status = STORE_RUNNING,
-		.path = j->container.record.listener_path,
-		.metadata = j->container.record.listener_metadata,
 		.pid = j->launch.pid,
 	};
 	struct launch_listener give = listener_for_launch(&listener);

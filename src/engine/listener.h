@@ -5,11 +5,10 @@
 #include "launch/launch.h"
 #include "store/store.h"
 
-/* Whom to give it to.  path "": the filter asks nobody. */
+/* Whom to tell what: the record names the agent, or none where the filter asks nobody. */
 struct listener {
 	const struct store_record *record;
 	enum store_status status;
-	const char *path, *metadata;
 	pid_t pid; /* of the process that loads the filter */
 };
 

@@ -22,8 +22,6 @@ static int start(struct creation *c, const struct donjon_create_options *o,
 	struct listener listener = {
 		.record = &c->record,
 		.status = STORE_CREATED,
-		.path = c->record.listener_path,
-		.metadata = c->record.listener_metadata,
 		.pid = c->launch.pid,
 	};
 	struct launch_listener give = listener_for_launch(&listener);

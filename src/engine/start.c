@@ -64,8 +64,6 @@ static int start(const struct donjon_runtime *runtime, struct container *c, int 
 	struct listener listener = {
 		.record = &c->record,
 		.status = STORE_CREATED,
-		.path = c->record.listener_path,
-		.metadata = c->record.listener_metadata,
 		.pid = c->record.pid,
 	};
 	struct launch_listener give = listener_for_launch(&listener);

@@ -1,10 +1,13 @@
 /*
  * Run by the build: prints known_calls.h, the calls libseccomp knows of the ABIs that the host machine
- * runs, with what it answers for each.  Profiles name hundreds; looked up there a name costs one search
- * for all ABIs, where libseccomp compares it with forty others on each.
+ * runs, with what it answers for each, and with their rows in our own tables.  Profiles name hundreds;
+ * looked up there a name costs one search for all ABIs and tables, where libseccomp compares it with forty
+ * others on each.
  *
  * usage: known_calls_gen CPU_FAMILY
  */
+#include "filter/syscall_table.h"
+
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -58,6 +61,25 @@ static void collect(uint32_t arch)
 	}
 }
 
+/* Row plus one, 0: none. */
+static size_t row_in_new_calls(const char *name)
+{
+	size_t i = sizeof(new_calls) / sizeof(new_calls[0]);
+
+	while (i > 0 && strcmp(new_calls[i - 1].name, name) != 0)
+		i--;
+	return i;
+}
+
+static size_t row_in_multiplexed(const char *name)
+{
+	size_t i = sizeof(multiplexed) / sizeof(multiplexed[0]);
+
+	while (i > 0 && strcmp(multiplexed[i - 1].name, name) != 0)
+		i--;
+	return i;
+}
+
 static void print_family(size_t family)
 {
 	printf("static const uint32_t known_abis[] = {");
@@ -71,7 +93,7 @@ static void print_family(size_t family)
 		printf("\t{ \"%s\", {", names[i]);
 		for (size_t j = 0; j < ABIS_MAX && families[family].abis[j].constant; j++)
 			printf(" %d,", seccomp_syscall_resolve_name_arch(families[family].abis[j].arch, names[i]));
-		printf(" } },\n");
+		printf(" }, %zu, %zu },\n", row_in_new_calls(names[i]), row_in_multiplexed(names[i]));
 	}
 	printf("};\n");
 }
@@ -79,7 +101,9 @@ static void print_family(size_t family)
 int main(int argc, char **argv)
 {
 	printf("#include \"oci/spec.h\"\n\n#include <linux/audit.h>\n\n");
-	printf("struct known_call {\n\tchar name[%d];\n\tint numbers[%d];\n};\n\n", NAME_SIZE, ABIS_MAX);
+	printf("struct known_call {\n\tchar name[%d];\n\tint numbers[%d];\n"
+	       "\tunsigned char added, shared; /* rows of new_calls and of multiplexed, plus one */\n};\n\n",
+	       NAME_SIZE, ABIS_MAX);
 	for (size_t i = 0; argc == 2 && i < sizeof(families) / sizeof(families[0]); i++)
 		if (strcmp(argv[1], families[i].cpu_family) == 0) {
 			print_family(i);

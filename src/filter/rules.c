@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* clang-format off */
 static const struct {
@@ -101,6 +101,7 @@ static int reserve(struct rule_set *set, struct dj_arena *arena, struct donjon_e
 	set->v = dj_arena_array(arena, rules, sizeof(*set->v));
 	set->first = dj_arena_array(arena, profile->rules.n + 1, sizeof(*set->first));
 	set->keys = dj_arena_array(arena, set->max_keys, sizeof(*set->keys));
+	set->spare = dj_arena_array(arena, set->max_keys, sizeof(*set->spare));
 	set->names = dj_arena_array(arena, names, sizeof(*set->names));
 	set->unknown = dj_arena_array(arena, names, sizeof(*set->unknown));
 	return 0;
@@ -247,11 +248,46 @@ static void add_name(struct rule_set *set, uint32_t arch, size_t i, const struct
 	}
 }
 
-static int compare_keys(const void *a, const void *b)
+static uint8_t byte_of(uint64_t key, unsigned shift)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (uint8_t)(key >> shift);
+}
 
-	return (x > y) - (x < y);
+/* Where the keys with each value of the byte begin; false: all have the same. */
+static bool find_places(const uint64_t *keys, size_t n, unsigned shift, size_t places[static 256])
+{
+	size_t at = 0;
+
+	memset(places, 0, 256 * sizeof(*places));
+	for (size_t i = 0; i < n; i++)
+		places[byte_of(keys[i], shift)]++;
+	if (places[byte_of(keys[0], shift)] == n)
+		return false;
+	for (size_t value = 0; value < 256; value++) {
+		size_t count = places[value];
+
+		places[value] = at;
+		at += count;
+	}
+	return true;
+}
+
+/* By each byte, the least significant first.  Every start of a container sorts some 450 keys for
+ * each of three architectures; qsort(3) takes four times as long. */
+static void sort_keys(struct rule_set *set)
+{
+	size_t places[256];
+
+	for (unsigned shift = 0; set->n_keys > 1 && shift < 64; shift += 8) {
+		uint64_t *keys = set->keys;
+
+		if (!find_places(keys, set->n_keys, shift, places))
+			continue;
+		for (size_t i = 0; i < set->n_keys; i++)
+			set->spare[places[byte_of(keys[i], shift)]++] = keys[i];
+		set->keys = set->spare;
+		set->spare = keys;
+	}
 }
 
 void rule_set_sort(struct rule_set *set, uint32_t arch)
@@ -268,5 +304,5 @@ void rule_set_sort(struct rule_set *set, uint32_t arch)
 		for (size_t j = 0; j < set->profile->rules.v[i].names.n; j++)
 			add_name(set, arch, i, name++, hidden);
 	add_hidden_rules(set, hidden);
-	qsort(set->keys, set->n_keys, sizeof(*set->keys), compare_keys);
+	sort_keys(set);
 }

@@ -37,6 +37,7 @@ struct rule_set {
 	struct syscall_name *names; /* of all rules, one after the other */
 	struct rule fallback;       /* the profile's default */
 	uint64_t *keys;             /* sorted: by number, then rank, then place in the profile */
+	uint64_t *spare;            /* room for as many, which sorting takes turns with */
 	size_t n_keys, max_keys;
 	const char **unknown; /* names known nowhere */
 	size_t n_unknown;

@@ -1,6 +1,6 @@
 /*
  * System calls libseccomp cannot be asked about, or not rightly (decision 37).  Consulted before
- * libseccomp.  Included by syscalls.c alone.
+ * libseccomp.  Included by syscalls.c and by what the build generates for it.
  *
  * Source: the kernel's scripts/syscall.tbl and arch tables as of Linux 7.0 (2026-04); since 5.1
  * (number 403) one number means one call on every architecture.  Debian 12's libseccomp 2.5.4 ends

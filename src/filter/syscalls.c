@@ -6,12 +6,14 @@
 #include "filter/known_calls.h"
 #include "filter/syscall_table.h"
 
+#include <limits.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 _Static_assert(DJ_COUNT(multiplexed) == SYSCALL_MULTIPLEXED_MAX, "one slot per multiplexed call");
+_Static_assert(DJ_COUNT(new_calls) < UCHAR_MAX, "known_calls keeps its rows in a byte");
 
 /* 32-bit arguments in 64-bit registers: MIPS N32, as <linux/audit.h> marks it. */
 #define CONVENTION_N32 0x20000000u
@@ -45,10 +47,18 @@ static int compare_known(const void *name, const void *row)
 
 struct syscall_name syscall_name_find(const char *text)
 {
+	const struct known_call *known = bsearch(text, known_calls, DJ_COUNT(known_calls),
+	                                         sizeof(known_calls[0]), compare_known);
+
+	if (known)
+		return (struct syscall_name){
+			.text = text,
+			.known = known,
+			.added = known->added ? &new_calls[known->added - 1] : NULL,
+			.shared = known->shared ? &multiplexed[known->shared - 1] : NULL,
+		};
 	return (struct syscall_name){
 		.text = text,
-		.known = bsearch(text, known_calls, DJ_COUNT(known_calls), sizeof(known_calls[0]),
-		                 compare_known),
 		.added = bsearch(text, new_calls, DJ_COUNT(new_calls), sizeof(new_calls[0]),
 		                 compare_name),
 		.shared = bsearch(text, multiplexed, DJ_COUNT(multiplexed), sizeof(multiplexed[0]),

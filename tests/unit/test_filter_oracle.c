@@ -21,6 +21,7 @@
 #include "filter_fixture.h"
 
 #include "filter/syscall_table.h"
+#include "filter/syscalls.h"
 
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -352,6 +353,8 @@ static void test_supplement_agrees(void **state)
 	for (size_t i = 1; i < DJ_COUNT(new_calls); i++)
 		assert_true(strcmp(new_calls[i - 1].name, new_calls[i].name) < 0);
 	for (size_t i = 0; i < DJ_COUNT(new_calls); i++) {
+		/* Also where libseccomp has learnt the name: ours is consulted first. */
+		assert_string_equal(syscall_name_find(new_calls[i].name).added->name, new_calls[i].name);
 		for (size_t a = 0; a < DJ_COUNT(archs); a++) {
 			int theirs = seccomp_syscall_resolve_name_arch(scmp_token(archs[a]),
 			                                               new_calls[i].name);
@@ -373,6 +376,7 @@ static void test_multiplexed_agree(void **state)
 	for (size_t i = 1; i < DJ_COUNT(multiplexed); i++)
 		assert_true(strcmp(multiplexed[i - 1].name, multiplexed[i].name) < 0);
 	for (size_t i = 0; i < DJ_COUNT(multiplexed); i++) {
+		assert_string_equal(syscall_name_find(multiplexed[i].name).shared->name, multiplexed[i].name);
 		for (size_t a = 0; a < DJ_COUNT(multiplexed_abis); a++) {
 			uint32_t arch = multiplexed_abis[a].arch;
 			int number = multiplexed[i].direct[multiplexed_abis[a].abi];

@@ -71,7 +71,7 @@ def rows(*names):
             CLAIMED.add((engine, name))
             for level in levels_of(engine, name):
                 outcome = PodmanOutcome(engine, name, level)
-                marks = [pytest.mark.refusal] if outcome.is_refused else []
+                marks = []
                 if isinstance(table.TABLE[engine][name], table.Declined):
                     marks.append(pytest.mark.apart("podman itself says no"))
                 cases.append(pytest.param(outcome, id=f"{name}-{'rootless' if outcome.rootless else 'rootful'}-{level}",
@@ -85,10 +85,6 @@ class PodmanOutcome(Outcome):
         super().__init__(engine, name, level)
         self.rootless = USERS[engine]
         self._meant = table.TABLE[engine][name]
-
-    @property
-    def is_refused(self):
-        return self.level == "hardened" and isinstance(self._meant, tuple) and self._meant != ()
 
     def judge(self, done, status=126):
         """True if the row must run: the rest is the test's.  Otherwise that it did not is judged here;

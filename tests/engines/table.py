@@ -247,7 +247,7 @@ PODMAN.update({
     "apparmor-default": RUNS,
     "apparmor": RUNS,
     "apparmor-denies": RUNS,
-    "apparmor-missing": RUNS,  # podman says no by itself, at every level
+    "apparmor-missing": declined("no-such-profile"),
     "apparmor-unconfined": refused("lsm.confined=unconfined"),
     "apparmor-exec": RUNS,
     "label": RUNS,

@@ -60,14 +60,12 @@ def test_without_a_label_the_same_access_succeeds(cells, level):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_a_profile_that_is_not_loaded_is_refused(cells, fail, level):
     cell = cells(labelled("no-such-profile", "/bin/true"), kind="busybox")
     fail(cell.create(), "no-such-profile", cell=cell)
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("name", ["donjon-lab//nothing", "unconfined\nroot", "../donjon-lab"])
 def test_a_name_that_is_none_is_refused(cells, fail, level, name):
     cell = cells(labelled(name, "/bin/true"), kind="busybox")
@@ -98,7 +96,6 @@ def test_a_default_profile_that_is_missing_is_loaded(cells, unloaded, level):
 
 
 @pytest.mark.levels("hardened")
-@pytest.mark.refusal
 def test_unconfined_is_refused(cells, fail, level):
     cell = cells(labelled("unconfined", "/bin/true"), kind="busybox")
     fail(cell.create(), "lsm.confined", cell=cell)

@@ -74,7 +74,6 @@ def test_without_a_label_the_same_access_succeeds(cells, level):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("label", [
     "system_u:system_r:no_such_t:s0", "donjon_container_t",
     "system_u:system_r:donjon_container_t:s0:c1024"])
@@ -83,7 +82,6 @@ def test_a_label_the_policy_does_not_know_is_refused(cells, fail, level, label):
     fail(cell.create(), cell=cell)
 
 
-@pytest.mark.refusal
 def test_podman_tells_a_label_from_other_errors(cells, fail, level):
     """E8: its own expression, and what the path ends in."""
     cell = cells(labelled("system_u:system_r:no_such_t:s0", "/bin/true"), kind="busybox")
@@ -99,7 +97,6 @@ def test_the_container_type_is_added(cells, level):
 
 
 @pytest.mark.levels("hardened")
-@pytest.mark.refusal
 def test_an_unconfined_type_is_refused(cells, fail, level):
     cell = cells(labelled("system_u:system_r:spc_t:s0", "/bin/true"), kind="busybox")
     fail(cell.create(), "lsm.confined", cell=cell)
@@ -264,7 +261,6 @@ def no_module():
 
 
 @pytest.mark.levels("hardened")
-@pytest.mark.refusal
 def test_without_the_module_it_is_refused(cells, fail, manager, level):
     """Decision 49: neither unconfined nor silently something else."""
     cell = cells(reporting(level, None, "exit", "0"))

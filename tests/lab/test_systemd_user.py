@@ -136,7 +136,9 @@ def test_the_bus_is_found_by_its_address(cells, rt, caller, level):
     env = caller.environment(XDG_RUNTIME_DIR=str(caller.home / "run"),
                              DBUS_SESSION_BUS_ADDRESS=f"unix:path=/run/user/{caller.uid}/bus")
     cell = cells(document(caller), kind="skeleton")
-    assert cell.create(env=env).ok and cell.delete("--force", env=env).ok
+    assert cell.create(env=env).ok
+    assert cgroup_of(cell.pid) == f"{MANAGER}/user.slice/donjon-{cell.id}.scope"
+    assert cell.delete("--force", env=env).ok
 
 
 @pytest.mark.parametrize("env, reason", [({"XDG_RUNTIME_DIR": None}, "XDG_RUNTIME_DIR"),

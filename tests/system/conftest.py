@@ -11,7 +11,7 @@ import types
 import pytest
 
 from harness import bundle as bundles
-from harness import against, linux, oracles
+from harness import against, lab, linux, oracles
 from harness import runtime as processes
 from harness.against import IS_PEER
 from harness.runtime import Cell, Runtime, fresh_id, until
@@ -21,10 +21,6 @@ BUILD = pathlib.Path(os.environ.get("DONJON_BUILD", ROOT / "build"))
 RUNTIME = pathlib.Path(os.environ.get("DONJON_RUNTIME", BUILD / "donjon"))
 PRISONER = pathlib.Path(os.environ.get("DONJON_PRISONER", BUILD / "tests/system/prisoner"))
 LEVELS = ("none", "hardened")
-
-# In the lab, its flavour; the guests share the tests, this is the second of two: DONJON_SHARE=2/2.
-LAB = os.environ.get("DONJON_LAB")
-SHARE = [int(n) for n in os.environ.get("DONJON_SHARE", "1/1").split("/")]
 
 # Nobody else uses the machine: then HOST compares all cgroups, not only those of this session.
 ALONE = os.environ.get("DONJON_TESTS_ALONE") == "1"
@@ -37,6 +33,7 @@ def runtime_kind():
 
 def pytest_configure(config):
     config.pluginmanager.register(against)
+    config.pluginmanager.register(lab)
     missing = [p for p in (RUNTIME, PRISONER) if not p.exists()]
     if missing:
         raise pytest.UsageError(f"{missing[0]} is missing: build first, or set DONJON_BUILD, DONJON_RUNTIME, "
@@ -76,24 +73,8 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("level", levels)
 
 
-def pytest_collection_modifyitems(config, items):
-    number, guests = SHARE
-    if guests > 1:
-        config.hook.pytest_deselected(items=[item for i, item in enumerate(items) if i % guests != number - 1])
-        items[:] = items[number - 1::guests]
-    for item in items:
-        if LAB and item.get_closest_marker("host"):
-            item.add_marker(pytest.mark.skip(reason="not in the lab"))
-
-
 def pytest_report_header():
     return f"runtime: {RUNTIME} ({runtime_kind()}), prisoner: {PRISONER}"
-
-
-def pytest_terminal_summary(terminalreporter):
-    """What the lab leaves out, by name."""
-    for report in terminalreporter.stats.get("skipped", []) if LAB else []:
-        terminalreporter.write_line(f"SKIPPED lab/{LAB}: {report.nodeid}: {report.longrepr[2]}")
 
 
 # Places

@@ -20,8 +20,6 @@ from conftest import RUNTIME, TAG
 from test_overlay import both_sides
 from test_podman import CONTAINERS_CONF
 
-pytestmark = pytest.mark.host  # engines in an emulated machine take minutes
-
 LAYERS = {"few": 3, "many": 64}  # so many that a page of options holds them only by relative names
 SECRET = "for the image's root alone\n"
 

@@ -6,7 +6,7 @@ import select
 import socket
 import struct
 
-from .runtime import PATIENCE
+from .runtime import patient
 
 
 class Manager:
@@ -26,7 +26,7 @@ class Manager:
 
     def take(self, timeout=5.0):
         """The next message, or None; with the number of descriptors it brought."""
-        if not select.select([self._socket], [], [], timeout * PATIENCE)[0]:
+        if not select.select([self._socket], [], [], patient(timeout))[0]:
             return None
         data, ancillary, _, _ = self._socket.recvmsg(65536, 4096)
         fds = 0

@@ -27,7 +27,7 @@ static const struct setup_engine *find(const char *name, struct donjon_error *er
 static struct setup_version version_of(const struct setup_engine *engine)
 {
 	const char *argv[] = { engine->program, "--version", NULL };
-	struct setup_version version = engine->newest;
+	struct setup_version version = engine->assumed;
 	struct donjon_error ignored = { 0 };
 	char *output = NULL;
 	int major, minor;
@@ -38,7 +38,7 @@ static struct setup_version version_of(const struct setup_engine *engine)
 	}
 	for (const char *at = output; at && *at; at++)
 		if (*at >= '0' && *at <= '9' && sscanf(at, "%d.%d", &major, &minor) == 2) {
-			version = (struct setup_version){ major, minor };
+			version = (struct setup_version){ major, minor, .found = true };
 			break;
 		}
 	free(output);
@@ -129,13 +129,29 @@ static int write_file(const char *path, const char *text, struct donjon_error *e
 	return -1;
 }
 
+/* Written by us before: then there is nothing to do, and nobody to refuse it. */
+static bool is_written(const char *path, const char *text)
+{
+	FILE *in = fopen(path, "re");
+	int c = EOF;
+
+	if (!in)
+		return false;
+	while ((c = fgetc(in)) != EOF && c == (unsigned char)*text)
+		text++;
+	(void)fclose(in);
+	return c == EOF && *text == '\0';
+}
+
 static int write_drop_in(const struct setup_engine *engine, const char *text, struct donjon_error *err)
 {
 	char path[PATH_MAX];
 
-	if (target_of(engine, path, err) < 0 ||
-	    (engine->may_write && engine->may_write(version_of(engine), err) < 0) ||
-	    write_file(path, text, err) < 0)
+	if (target_of(engine, path, err) < 0)
+		return -1;
+	if (!is_written(path, text) &&
+	    ((engine->may_write && engine->may_write(version_of(engine), err) < 0) ||
+	     write_file(path, text, err) < 0))
 		return -1;
 	(void)printf("%s\n", path);
 	return 0;

@@ -12,6 +12,20 @@ static bool is_path(const struct cli_option *option)
 	                         strcmp(option->value, "PATH") == 0);
 }
 
+/* The words an option can be given, as "a|b"; NULL: anything. */
+static const char *choices(const struct cli_option *option)
+{
+	if (option->kind == CLI_CHOICE)
+		return option->value;
+	return option->value && strcmp(option->value, "LEVEL") == 0 ? "none|hardened" : NULL;
+}
+
+/* Those that a command can be given. */
+static const char *arguments(const struct cli_command *command)
+{
+	return command->max == 1 && strchr(command->args, '|') ? command->args : NULL;
+}
+
 static bool takes_id(const struct cli_command *command)
 {
 	return strncmp(command->args, "ID", 2) == 0 && strcmp(command->name, "create") != 0 &&
@@ -36,16 +50,18 @@ static void print_bash_flags(FILE *out, const struct cli_option *rows)
 static void print_bash_values(FILE *out, const struct cli_option *rows)
 {
 	for (; rows->name; rows++) {
-		if (rows->kind != CLI_CHOICE && !is_path(rows))
+		if (rows->kind == CLI_BOOL)
 			continue;
-		(void)fprintf(out, "\t\t%s--%s)", "", rows->name);
-		if (rows->kind == CLI_CHOICE) {
+		(void)fprintf(out, "\t\t--%s", rows->name);
+		if (rows->letter)
+			(void)fprintf(out, "|-%c", rows->letter);
+		(void)fputc(')', out);
+		if (choices(rows)) {
 			(void)fputs(" COMPREPLY=($(compgen -W \"", out);
-			print_words(out, rows->value, ' ');
-			(void)fputs("\" -- \"$cur\")); return ;;\n", out);
-		} else {
-			(void)fputs(" return ;;\n", out); /* readline's own file names */
+			print_words(out, choices(rows), ' ');
+			(void)fputs("\" -- \"$cur\"));", out);
 		}
+		(void)fputs(" return ;;\n", out); /* or readline's own file names */
 	}
 }
 
@@ -80,9 +96,16 @@ void completion_bash(FILE *out)
 	for (c = cli_commands; c->name; c++)
 		if (takes_id(c))
 			(void)fprintf(out, "%s,*|", c->name);
-	(void)fputs("'')\n\t\twords=$(donjon list --quiet 2>/dev/null) ;;\n"
-	            "\tsetup,*) words=\"podman containerd docker crio kubernetes\" ;;\n"
-	            "\t*) words= ;;\n\tesac\n"
+	(void)fputs("'')\n\t\twords=$(donjon list --quiet 2>/dev/null) ;;\n",
+	            out);
+	for (c = cli_commands; c->name; c++) {
+		if (!arguments(c))
+			continue;
+		(void)fprintf(out, "\t%s,*) words=\"", c->name);
+		print_words(out, arguments(c), ' ');
+		(void)fputs("\" ;;\n", out);
+	}
+	(void)fputs("\t*) words= ;;\n\tesac\n"
 	            "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
 	            "complete -o default -F _donjon donjon donjon-none\n",
 	            out);
@@ -110,9 +133,9 @@ static void print_zsh_option(FILE *out, const struct cli_option *option)
 	              option->kind == CLI_BOOL ? "" : "=");
 	print_zsh_text(out, option->help);
 	(void)fputc(']', out);
-	if (option->kind == CLI_CHOICE) {
+	if (choices(option)) {
 		(void)fputs(":value:(", out);
-		print_words(out, option->value, ' ');
+		print_words(out, choices(option), ' ');
 		(void)fputc(')', out);
 	} else if (option->kind != CLI_BOOL) {
 		(void)fputs(is_path(option) ? ":path:_files" : ":value: ", out);
@@ -124,6 +147,17 @@ static void print_zsh_options(FILE *out, const struct cli_option *rows)
 {
 	for (; rows->name; rows++)
 		print_zsh_option(out, rows);
+}
+
+static void print_zsh_arguments(FILE *out, const struct cli_command *command)
+{
+	if (arguments(command)) {
+		(void)fputs("'1:name:(", out);
+		print_words(out, arguments(command), ' ');
+		(void)fputs(")'", out);
+	} else {
+		(void)fputs(takes_id(command) ? "'1:id:($ids)' '*:argument: '" : "'*:argument:_files'", out);
+	}
 }
 
 void completion_zsh(FILE *out)
@@ -148,10 +182,9 @@ void completion_zsh(FILE *out)
 	for (c = cli_commands; c->name; c++) {
 		(void)fprintf(out, "\t%s) _arguments", c->name);
 		print_zsh_options(out, c->options);
-		(void)fprintf(out, " \\\n\t\t%s ;;\n",
-		              takes_id(c)                      ? "'1:id:($ids)' '*:argument: '"
-		              : strcmp(c->name, "setup") == 0 ? "'1:engine:(podman containerd docker crio kubernetes)'"
-		                                              : "'*:argument:_files'");
+		(void)fputs(" \\\n\t\t", out);
+		print_zsh_arguments(out, c);
+		(void)fputs(" ;;\n", out);
 	}
 	(void)fputs("\tesac\n}\n_donjon \"$@\"\n", out);
 }
@@ -175,9 +208,9 @@ static void print_fish_options(FILE *out, const char *condition, const struct cl
 		(void)fprintf(out, "complete -c donjon -n '%s' -%c %s", condition, rows->name[1] ? 'l' : 's', rows->name);
 		if (rows->letter && isalnum((unsigned char)rows->letter))
 			(void)fprintf(out, " -s %c", rows->letter);
-		if (rows->kind == CLI_CHOICE) {
+		if (choices(rows)) {
 			(void)fputs(" -x -a '", out);
-			print_words(out, rows->value, ' ');
+			print_words(out, choices(rows), ' ');
 			(void)fputc('\'', out);
 		} else if (rows->kind != CLI_BOOL) {
 			(void)fputs(is_path(rows) ? " -r -F" : " -x", out);
@@ -203,9 +236,11 @@ void completion_fish(FILE *out)
 		if (takes_id(c))
 			(void)fprintf(out, "complete -c donjon -f -n '%s' -a '(donjon list --quiet 2>/dev/null)'\n",
 			              condition);
+		if (!arguments(c))
+			continue;
+		(void)fprintf(out, "complete -c donjon -f -n '%s' -a '", condition);
+		print_words(out, arguments(c), ' ');
+		(void)fputs("'\n", out);
 	}
-	(void)fputs("complete -c donjon -f -n '__fish_seen_subcommand_from setup' "
-	            "-a 'podman containerd docker crio kubernetes'\n"
-	            "complete -c donjon-none -w donjon\n",
-	            out);
+	(void)fputs("complete -c donjon-none -w donjon\n", out);
 }

@@ -268,6 +268,31 @@ static int take_option(const struct cli_option *rows, int found, const char *tok
 	return setters[row->kind](row, optarg, (char *)out + row->offset, err);
 }
 
+/* "-u=1000", which Go's flags know and getopt does not (R1). */
+static const struct cli_option *by_letter_and_value(const struct cli_option *rows, const char *token)
+{
+	return token[0] == '-' && isalpha((unsigned char)token[1]) && token[2] == '='
+	               ? by_letter(rows, token[1])
+	               : NULL;
+}
+
+/* 1: took the option at argv[at]; 0: there is none. */
+static int take_next(const struct cli_option *rows, const struct tables *tables, int argc, char **argv, int at,
+                     struct cli_options *out, struct donjon_error *err)
+{
+	const struct cli_option *row = by_letter_and_value(rows, argv[at]);
+	int found;
+
+	if (row) {
+		optind = at + 1;
+		return setters[row->kind](row, argv[at] + 3, (char *)out + row->offset, err) < 0 ? -1 : 1;
+	}
+	found = getopt_long_only(argc, argv, tables->letters, tables->longs, NULL);
+	if (found == -1)
+		return 0;
+	return take_option(rows, found, argv[at], out, err) < 0 ? -1 : 1;
+}
+
 int cli_parse(const struct cli_option *rows, int argc, char **argv, bool stop_at_first,
               struct cli_options *out, struct donjon_error *err)
 {
@@ -278,13 +303,12 @@ int cli_parse(const struct cli_option *rows, int argc, char **argv, bool stop_at
 	opterr = 0;
 	optind = 0; /* glibc: start anew */
 	for (int at = 1; at < argc; at = optind) {
-		int found = getopt_long_only(argc, argv, tables.letters, tables.longs, NULL);
+		int r = take_next(rows, &tables, argc, argv, at, out, err);
 
-		if (found != -1) {
-			if (take_option(rows, found, argv[at], out, err) < 0)
-				return -1;
+		if (r < 0)
+			return -1;
+		if (r > 0)
 			continue;
-		}
 		if (strcmp(argv[at], "--") == 0)
 			stop_at_first = true;
 		while (optind < argc) {

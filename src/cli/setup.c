@@ -16,6 +16,14 @@ static bool is_at_least(struct setup_version version, int major, int minor)
 	return version.major > major || (version.major == major && version.minor >= minor);
 }
 
+static void print_heading(FILE *out, struct setup_version version, const char *name, const char *program)
+{
+	(void)fprintf(out, "# donjon for %s %d.%d", name, version.major, version.minor);
+	if (!version.found)
+		(void)fprintf(out, " and newer; found no %s here to ask for its version", program);
+	(void)fputc('\n', out);
+}
+
 /* ---- podman ---- */
 
 /* Lists replace those of other files until podman 4.8, so its own runtimes are named, too (Z15). */
@@ -29,8 +37,8 @@ static void print_podman_list(FILE *out, struct setup_version version, const cha
 
 static void print_podman(FILE *out, struct setup_version version, const char *runtime, const char *plain)
 {
-	(void)fprintf(out, "# donjon for podman %d.%d: podman --runtime donjon run ...\n[engine]\n",
-	              version.major, version.minor);
+	print_heading(out, version, "podman", "podman");
+	(void)fputs("# podman --runtime donjon run ...\n[engine]\n", out);
 	print_podman_list(out, version, "runtime_supports_json",
 	                  "\"crun\", \"runc\", \"kata\", \"runsc\", \"youki\", \"krun\"");
 	print_podman_list(out, version, "runtime_supports_nocgroups", "\"crun\", \"krun\"");
@@ -63,9 +71,10 @@ static void print_containerd(FILE *out, struct setup_version version, const char
 {
 	const char *plugin = cri_plugin(version);
 
-	(void)fprintf(out, "# donjon for containerd %d.%d; needs in " CONTAINERD_CONFIG ":\n"
+	print_heading(out, version, "containerd", "containerd");
+	(void)fprintf(out, "# It needs in " CONTAINERD_CONFIG ":\n"
 	              "#   imports = [\"/etc/containerd/conf.d/*.toml\"]\nversion = %d\n",
-	              version.major, version.minor, version.major >= 2 ? 3 : 2);
+	              version.major >= 2 ? 3 : 2);
 	print_containerd_runtime(out, plugin, "donjon", runtime);
 	print_containerd_runtime(out, plugin, "donjon-none", plain);
 }
@@ -121,7 +130,7 @@ static int may_write_docker(struct setup_version version, struct donjon_error *e
 	struct stat st;
 
 	(void)version;
-	if (stat(DOCKER_CONFIG, &st) == 0)
+	if (lstat(DOCKER_CONFIG, &st) == 0)
 		return cli_fail(err, DONJON_E_UNSUPPORTED,
 		                DOCKER_CONFIG " is there: add what setup prints to its \"runtimes\"");
 	return 0;
@@ -139,7 +148,7 @@ static void print_crio_runtime(FILE *out, const char *name, const char *path)
 
 static void print_crio(FILE *out, struct setup_version version, const char *runtime, const char *plain)
 {
-	(void)fprintf(out, "# donjon for CRI-O %d.%d\n", version.major, version.minor);
+	print_heading(out, version, "CRI-O", "crio");
 	print_crio_runtime(out, "donjon", runtime);
 	print_crio_runtime(out, "donjon-none", plain);
 }
@@ -159,13 +168,14 @@ static void print_kubernetes(FILE *out, struct setup_version version, const char
 /* clang-format off */
 const struct setup_engine setup_engines[] = {
 	{ "podman", "podman", "/etc/containers/containers.conf.d/50-donjon.conf",
-	  "containers/containers.conf.d/50-donjon.conf", { 5, 0 }, print_podman, NULL, setup_check_podman },
-	{ "containerd", "containerd", "/etc/containerd/conf.d/donjon.toml", NULL, { 2, 0 },
+	  "containers/containers.conf.d/50-donjon.conf", { .major = 4, .minor = 8 }, print_podman, NULL, setup_check_podman },
+	{ "containerd", "containerd", "/etc/containerd/conf.d/donjon.toml", NULL, { .major = 2 },
 	  print_containerd, may_write_containerd, setup_check_containerd },
-	{ "docker", "dockerd", DOCKER_CONFIG, NULL, { 28, 0 }, print_docker, may_write_docker,
+	{ "docker", "dockerd", DOCKER_CONFIG, NULL, { .major = 28 }, print_docker, may_write_docker,
 	  setup_check_docker },
-	{ "crio", "crio", "/etc/crio/crio.conf.d/50-donjon.conf", NULL, { 1, 33 }, print_crio, NULL, NULL },
-	{ "kubernetes", NULL, NULL, NULL, { 0, 0 }, print_kubernetes, NULL, NULL },
-	{ NULL, NULL, NULL, NULL, { 0, 0 }, NULL, NULL, NULL },
+	{ "crio", "crio", "/etc/crio/crio.conf.d/50-donjon.conf", NULL, { .major = 1, .minor = 18 },
+	  print_crio, NULL, NULL },
+	{ "kubernetes", NULL, NULL, NULL, { 0 }, print_kubernetes, NULL, NULL },
+	{ NULL, NULL, NULL, NULL, { 0 }, NULL, NULL, NULL },
 };
 /* clang-format on */

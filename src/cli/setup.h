@@ -9,6 +9,7 @@
 
 struct setup_version {
 	int major, minor;
+	bool found; /* the engine said so */
 };
 
 struct setup_engine {
@@ -16,7 +17,7 @@ struct setup_engine {
 	const char *program;   /* asked for its version; NULL: nothing on this host */
 	const char *file;      /* where the text goes, for root; NULL: nowhere on this host */
 	const char *user_file; /* the same below the user's configuration directory, or NULL */
-	struct setup_version newest; /* what is written for where the program is not installed */
+	struct setup_version assumed; /* where no program says its own: the form of that and all newer */
 	/* The drop-in.  `runtime`: absolute path of donjon; `plain`: of donjon-none. */
 	void (*print)(FILE *out, struct setup_version version, const char *runtime, const char *plain);
 	/* Why the drop-in must not be written on this host, or -1 with nothing to say: then it may. */

@@ -48,10 +48,17 @@ SHELLS = [pytest.param(ask, id=ask.__name__,
 @pytest.mark.parametrize("line, offered", [
     ("donjon cre", {"create"}), ("donjon st", {"start", "state"}), ("donjon --log-f", {"--log-format"}),
     ("donjon create --pid", {"--pid-file", "--pidfd-socket"}), ("donjon list --format ", {"table", "json"}),
-    ("donjon setup pod", {"podman"}),
+    ("donjon setup pod", {"podman"}), ("donjon completion ", {"bash", "zsh", "fish"}),
+    ("donjon --policy ", {"none", "hardened"}), ("donjon run --policy h", {"hardened"}),
 ])
 def test_what_is_offered(ask, tmp_path, line, offered):
     assert set(ask(tmp_path, line)) == offered
+
+
+def test_a_value_is_no_command(tmp_path):
+    """bash: what follows an option that takes a value is neither a command nor an id."""
+    assert bash(tmp_path, "donjon --override ") == bash(tmp_path, "donjon exec --user ") == []
+    assert set(bash(tmp_path, "donjon list -f ")) == {"table", "json"}
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is missing")

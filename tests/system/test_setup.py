@@ -87,6 +87,21 @@ def test_docker_and_the_wrapper(work):
     assert "\nlevel\n  none" in done.stdout, done
 
 
+@pytest.mark.parametrize("engine, name, since", [("podman", "podman", "4.8"), ("containerd", "containerd", "2.0"),
+                                                 ("crio", "CRI-O", "1.18")])
+def test_the_first_line_says_for_what(work, engine, name, since):
+    """Of an engine that is not there nobody knows the version."""
+    env = {**os.environ, "PATH": str(work)}
+    text = setup(engine, env=env).stdout
+    assert text.splitlines()[0] == f"# donjon for {name} {since} and newer; found no {engine} here to ask for its version"
+    program = work / engine
+    program.write_text(f"#!/bin/sh\necho {engine} version 12.34.5\n")
+    program.chmod(0o755)
+    told = setup(engine, env=env).stdout
+    assert told.splitlines()[0] == f"# donjon for {name} 12.34"
+    assert told.splitlines()[1:] == text.splitlines()[1:]
+
+
 def test_kubernetes():
     text = setup("kubernetes").stdout
     assert "kind: RuntimeClass" in text and "handler: donjon" in text
@@ -118,9 +133,20 @@ def test_a_users_own_file_is_never_edited(etc):
     assert os.listdir("/etc/docker") == ["daemon.json"]
 
 
-def test_docker_without_a_file(etc):
+def test_a_link_that_leads_nowhere_yet_is_the_users(etc):
     etc("/etc/docker")
-    assert setup("docker", "--write").returncode == 0
+    os.symlink("/run/nowhere/daemon.json", "/etc/docker/daemon.json")
+    done = setup("docker", "--write")
+    assert done.returncode == 1 and "/etc/docker/daemon.json" in done.stderr, done
+    assert os.readlink("/etc/docker/daemon.json") == "/run/nowhere/daemon.json"
+
+
+def test_docker_without_a_file(etc):
+    """And again, when the file is its own."""
+    etc("/etc/docker")
+    for _ in range(2):
+        done = setup("docker", "--write")
+        assert (done.returncode, done.stdout) == (0, "/etc/docker/daemon.json\n"), done
     with open("/etc/docker/daemon.json") as file:
         assert "donjon" in json.load(file)["runtimes"]
 

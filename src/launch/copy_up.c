@@ -78,7 +78,22 @@ static int copy_file(int from_dir, int to_dir, const char *name)
 	return n < 0 ? -1 : copy_metadata(from, to, &st);
 }
 
-static int copy_link(int from_dir, int to_dir, const char *name)
+/* Of what cannot be opened without consequences. */
+static int copy_owner(int to_dir, const char *name, const struct stat *st)
+{
+	int r = fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
+
+	return r < 0 && errno != EINVAL ? -1 : 0; /* EINVAL: as above */
+}
+
+static int copy_fifo(int to_dir, const char *name, const struct stat *st)
+{
+	if (mknodat(to_dir, name, S_IFIFO | 0600, 0) < 0 || copy_owner(to_dir, name, st) < 0)
+		return -1;
+	return fchmodat(to_dir, name, st->st_mode & 07777, 0);
+}
+
+static int copy_link(int from_dir, int to_dir, const char *name, const struct stat *st)
 {
 	char target[4096];
 	ssize_t n = readlinkat(from_dir, name, target, sizeof(target) - 1);
@@ -86,7 +101,17 @@ static int copy_link(int from_dir, int to_dir, const char *name)
 	if (n < 0)
 		return -1;
 	target[n] = '\0';
-	return symlinkat(target, to_dir, name);
+	return symlinkat(target, to_dir, name) < 0 ? -1 : copy_owner(to_dir, name, st);
+}
+
+/* Sockets have nobody behind them, and devices are what linux.devices lists: neither is copied. */
+static int copy_entry(const struct level *at, const char *name, const struct stat *st)
+{
+	if (S_ISREG(st->st_mode))
+		return copy_file(at->from, at->to, name);
+	if (S_ISLNK(st->st_mode))
+		return copy_link(at->from, at->to, name, st);
+	return S_ISFIFO(st->st_mode) ? copy_fifo(at->to, name, st) : 0;
 }
 
 /* 1: entered, 0: passed over. */
@@ -124,9 +149,7 @@ static int copy_entries(struct level *levels, size_t *depth)
 				continue;
 			if (fstatat(at->from, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 				return -1;
-			if (S_ISREG(st.st_mode) && copy_file(at->from, at->to, e->name) < 0)
-				return -1;
-			if (S_ISLNK(st.st_mode) && copy_link(at->from, at->to, e->name) < 0)
+			if (copy_entry(at, e->name, &st) < 0)
 				return -1;
 			if (!S_ISDIR(st.st_mode))
 				continue;

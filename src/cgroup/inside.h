@@ -21,6 +21,9 @@ size_t hierarchies_of(const struct host_facts *host, struct hierarchy out[static
 /* The root of a hierarchy, proved to be a cgroup filesystem (B28).  Descriptor or -errno. */
 int hierarchy_open(const struct hierarchy *h);
 
+/* Nothing opened yet. */
+struct cgroup cgroup_empty_for(const struct host_facts *host);
+
 /* A file of the cgroup: text without the final newline and its length, or -errno. */
 ssize_t cgroup_read(int dir_fd, const char *file, char *buf, size_t size);
 /* One write(2).  0 or -errno. */

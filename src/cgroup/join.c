@@ -8,27 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MEMBERSHIP_MAX = 8192 };
 
 static const int open_dir = O_RDONLY | O_DIRECTORY;
-
-/* What is missing here is a limit that would not hold (CVE-2025-47291). */
-static int check_complete(const struct host_facts *host, const struct cgroup *cg, const char *path,
-			  struct donjon_error *err)
-{
-	struct hierarchy hierarchies[HIERARCHY_MAX];
-	size_t n = hierarchies_of(host, hierarchies);
-
-	for (size_t i = 0; i < n; i++)
-		if ((hierarchies[i].is_v2 ? cg->v2 : cg->v1[hierarchies[i].index]) < 0)
-			return dj_fail(err, DONJON_E_STATUS, "the container's cgroup /%s is gone (%s)", path,
-				       hierarchies[i].name);
-	return 0;
-}
 
 static int descend(int *dir, const char *below, const char *hierarchy, struct donjon_error *err)
 {
@@ -79,8 +64,8 @@ static bool names_one_of(const char *list, const char *controllers)
 }
 
 /* In the v1 hierarchies of these controllers, or everywhere (NULL). */
-static int descend_in(const struct host_facts *host, struct cgroup *cg, const char *controllers,
-		      char *below, const char *all_below[static HIERARCHY_MAX], struct donjon_error *err)
+static int choose_in(const struct host_facts *host, const char *controllers, const char *below,
+		     const char *all_below[static HIERARCHY_MAX], struct donjon_error *err)
 {
 	struct hierarchy hierarchies[HIERARCHY_MAX];
 	size_t n = hierarchies_of(host, hierarchies), done = 0;
@@ -92,8 +77,6 @@ static int descend_in(const struct host_facts *host, struct cgroup *cg, const ch
 			continue;
 		done++;
 		all_below[i] = below;
-		if (*below && descend(h->is_v2 ? &cg->v2 : &cg->v1[h->index], below, h->name, err) < 0)
-			return -1;
 	}
 	if (done == 0)
 		return dj_fail(err, DONJON_E_USAGE, "cgroup: no cgroup v1 hierarchy has controller %s",
@@ -101,9 +84,8 @@ static int descend_in(const struct host_facts *host, struct cgroup *cg, const ch
 	return 0;
 }
 
-static int descend_as_asked(const struct host_facts *host, struct cgroup *cg, const char *asked,
-			    struct dj_arena *arena, const char *all_below[static HIERARCHY_MAX],
-			    struct donjon_error *err)
+static int choose_as_asked(const struct host_facts *host, const char *asked, struct dj_arena *arena,
+			   const char *all_below[static HIERARCHY_MAX], struct donjon_error *err)
 {
 	const char *colon = strchr(asked, ':');
 	char *controllers = NULL, *below;
@@ -111,7 +93,7 @@ static int descend_as_asked(const struct host_facts *host, struct cgroup *cg, co
 	if (colon)
 		controllers = dj_arena_printf(arena, "%.*s", (int)(colon - asked), asked);
 	below = clean_below(colon ? colon + 1 : asked, arena, err);
-	return below ? descend_in(host, cg, controllers, below, all_below, err) : -1;
+	return below ? choose_in(host, controllers, below, all_below, err) : -1;
 }
 
 /* ---- a container that has sub-cgroups of its own ---- */
@@ -148,26 +130,85 @@ static int follow_member(const char *path, pid_t member, struct cgroup *cg, stru
 	return descend(&cg->v2, *below, "unified", err);
 }
 
+/* ---- opening ---- */
+
+static int open_in(const struct hierarchy *h, const char *path, int flags)
+{
+	dj_auto_close int root = hierarchy_open(h);
+
+	return root < 0 ? root : path_open_beneath(root, path, flags, 0);
+}
+
+/* What is missing is a limit that would not hold (CVE-2025-47291). */
+static int fail_open(const struct hierarchy *h, const char *path, const char *below, int r,
+		     struct donjon_error *err)
+{
+	if (r == -ENOENT && !*below)
+		return dj_fail(err, DONJON_E_STATUS, "the container's cgroup /%s is gone (%s)", path, h->name);
+	return dj_fail_os(err, -r, "open cgroup /%s%s%s (%s)", path, *below ? "/" : "", below, h->name);
+}
+
+/* The file that a process writes itself into, and not the directories: all that it takes, in every
+ * hierarchy and at every exec. */
+static int open_v1(const struct hierarchy *h, const char *path, const char *below, struct dj_arena *arena,
+		   struct cgroup *cg, struct donjon_error *err)
+{
+	int fd = open_in(h, dj_arena_printf(arena, "%s/%s%stasks", path, below, *below ? "/" : ""), O_WRONLY);
+
+	if (fd < 0)
+		return fail_open(h, path, below, fd, err);
+	cg->v1_tasks[h->index] = fd;
+	return 0;
+}
+
+static int open_v2(const struct hierarchy *h, const char *path, const char **below,
+		   const struct cgroup_choice *choice, struct dj_arena *arena, struct cgroup *cg,
+		   struct donjon_error *err)
+{
+	int fd = open_in(h, path, open_dir);
+
+	if (fd < 0)
+		return fail_open(h, path, "", fd, err);
+	cg->v2 = fd;
+	if (choice->n == 0)
+		return follow_member(path, choice->member, cg, arena, below, err);
+	return *below && **below ? descend(&cg->v2, *below, h->name, err) : 0;
+}
+
+static int open_all(const struct host_facts *host, const char *path, const struct cgroup_choice *choice,
+		    struct dj_arena *arena, struct cgroup *cg, const char *below[static HIERARCHY_MAX],
+		    struct donjon_error *err)
+{
+	struct hierarchy hierarchies[HIERARCHY_MAX];
+	size_t n = hierarchies_of(host, hierarchies);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct hierarchy *h = &hierarchies[i];
+
+		r = h->is_v2 ? open_v2(h, path, &below[i], choice, arena, cg, err)
+			     : open_v1(h, path, below[i] ? below[i] : "", arena, cg, err);
+	}
+	return r;
+}
+
 int cgroup_open_to_join(const struct host_facts *host, const char *path, const struct cgroup_choice *choice,
 			struct dj_arena *arena, struct cgroup *out, const char *below[static HIERARCHY_MAX],
 			struct donjon_error *err)
 {
-	int r;
+	int r = 0;
 
 	*out = (struct cgroup)CGROUP_EMPTY;
 	if (!*path)
 		return choice->n == 0 ? 0
 				      : dj_fail(err, DONJON_E_UNSUPPORTED,
 						"cgroup: the container has no cgroup of its own");
-	if (cgroup_open(host, path, out, err) < 0)
-		return -1;
-	r = check_complete(host, out, path, err);
 	for (size_t i = 0; r == 0 && i < choice->n; i++)
-		r = descend_as_asked(host, out, choice->v[i], arena, below, err);
-	if (r == 0 && choice->n == 0)
-		r = follow_member(path, choice->member, out, arena, &below[host->n_v1], err);
-	if (r == 0)
-		r = cgroup_open_tasks(out, err);
+		r = choose_as_asked(host, choice->v[i], arena, below, err);
+	if (r < 0)
+		return -1;
+	*out = cgroup_empty_for(host);
+	r = open_all(host, path, choice, arena, out, below, err);
 	if (r < 0)
 		cgroup_close(out);
 	return r;

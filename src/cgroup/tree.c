@@ -65,7 +65,7 @@ static int *slot(struct cgroup *cg, const struct hierarchy *h)
 	return h->is_v2 ? &cg->v2 : &cg->v1[h->index];
 }
 
-static struct cgroup empty_for(const struct host_facts *host)
+struct cgroup cgroup_empty_for(const struct host_facts *host)
 {
 	struct cgroup cg = CGROUP_EMPTY;
 
@@ -481,7 +481,7 @@ int cgroup_create(const struct dj_plan *plan, const struct host_facts *host, str
 	struct hierarchy hierarchies[HIERARCHY_MAX];
 	struct maker makers[HIERARCHY_MAX];
 	size_t n = hierarchies_of(host, hierarchies), done = 0;
-	struct cgroup cg = empty_for(host);
+	struct cgroup cg = cgroup_empty_for(host);
 	/* With its parents; what is made below the root has none that could be. */
 	bool may_be_frozen = strchr(plan_text(plan, plan->cgroup_path), '/') != NULL;
 	int r = plan->cgroup_unit ? scope_start(plan, &cg.keeper, err) : 0;
@@ -517,7 +517,7 @@ int cgroup_open(const struct host_facts *host, const char *path, struct cgroup *
 {
 	struct hierarchy hierarchies[HIERARCHY_MAX];
 	size_t n = hierarchies_of(host, hierarchies);
-	struct cgroup cg = empty_for(host);
+	struct cgroup cg = cgroup_empty_for(host);
 
 	for (size_t i = 0; i < n && *path; i++) {
 		dj_auto_close int root = hierarchy_open(&hierarchies[i]);
@@ -531,20 +531,5 @@ int cgroup_open(const struct host_facts *host, const char *path, struct cgroup *
 		*slot(&cg, &hierarchies[i]) = fd < 0 ? -1 : fd;
 	}
 	*out = cg;
-	return 0;
-}
-
-int cgroup_open_tasks(struct cgroup *cg, struct donjon_error *err)
-{
-	for (size_t i = 0; i < cg->n_v1; i++) {
-		int fd;
-
-		if (cg->v1[i] < 0 || cg->v1_tasks[i] >= 0)
-			continue;
-		fd = path_open_beneath(cg->v1[i], "tasks", O_WRONLY, 0);
-		if (fd < 0)
-			return dj_fail_os(err, -fd, "open the cgroup's tasks");
-		cg->v1_tasks[i] = fd;
-	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 enum { CLOSE_RANGE_CLOEXEC_ = 1U << 2, BACKLOG = 16 };
@@ -166,6 +167,8 @@ static int make_address(int dir_fd, const char *path, struct sockaddr_un *addr, 
 
 int fd_connect_unix(int dir_fd, const char *path, int type)
 {
+	/* Of the connection as well: a listener that accepts nobody keeps us no longer. */
+	const struct timeval patience = { .tv_sec = FD_PEER_WAIT_S };
 	struct sockaddr_un addr = { 0 };
 	dj_auto_close int anchor = -1, fd = -1;
 	int r = make_address(dir_fd, path, &addr, &anchor);
@@ -173,8 +176,10 @@ int fd_connect_unix(int dir_fd, const char *path, int type)
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
 		return -errno;
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	return dj_take_fd(&fd);
 }
 

@@ -26,7 +26,8 @@ int fd_move_up(int *fd, int at_least);
 
 /* Connects to a Unix socket path of any length (through /proc/self/fd where it does not fit
  * sun_path, contract K3), or binds there (mode under the caller's umask), or binds and listens.
- * Descriptor or -errno. */
+ * Descriptor or -errno.  Who does not take a connection, or what is sent, is waited for so long. */
+enum { FD_PEER_WAIT_S = 30 };
 int fd_connect_unix(int dir_fd, const char *path, int type);
 int fd_bind_unix(int dir_fd, const char *path, int type, mode_t mode);
 int fd_listen_unix(int dir_fd, const char *path, int type, mode_t mode);

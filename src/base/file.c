@@ -154,3 +154,21 @@ int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, si
 	(void)unlinkat(dir_fd, tmp, 0);
 	return dj_fail_os(err, -r, "%s: write", name);
 }
+
+int file_identify(int fd, struct file_identity *out)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*out = (struct file_identity){ .known = true, .dev = st.st_dev, .ino = st.st_ino };
+	return 0;
+}
+
+bool file_is(int fd, const struct file_identity *identity)
+{
+	struct file_identity now;
+
+	return !identity->known || (file_identify(fd, &now) == 0 && now.dev == identity->dev &&
+	                            now.ino == identity->ino);
+}

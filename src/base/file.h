@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Reads a regular file of at most `max` bytes into a new NUL-terminated buffer (*out, free it).
@@ -24,5 +26,14 @@ int file_write_all(int fd, const void *data, size_t size);
  * (decision 46).  On failure the temporary file is removed and the old content is intact. */
 int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t size,
 		 struct donjon_error *err);
+
+/* Which file a name meant when it was looked at.  Names change: who may write in a directory of a path
+ * can have it mean another file the next moment. */
+struct file_identity {
+	bool known; /* or any file will do */
+	uint64_t dev, ino;
+};
+int file_identify(int fd, struct file_identity *out); /* 0 or -errno */
+bool file_is(int fd, const struct file_identity *identity);
 
 #endif

@@ -71,8 +71,7 @@ static bool is_hidden(uint32_t c)
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-/* Copies the text as one printable line of valid UTF-8; what cannot be shown is spelled out. */
-static void make_line(const char *text, char *out, size_t size)
+void log_printable(const char *text, char *out, size_t size)
 {
 	size_t left = strlen(text), used = 0;
 
@@ -128,7 +127,7 @@ static void error_members(const struct donjon_error *err, char *buf, size_t size
 	if (err->step[0]) {
 		char step[sizeof(err->step) * 6], quoted[2 * sizeof(step)];
 
-		make_line(err->step, step, sizeof(step));
+		log_printable(err->step, step, sizeof(step));
 		quote(step, quoted);
 		len += snprintf(buf + len, size - (size_t)len, ",\"step\":\"%s\"", quoted);
 	}
@@ -166,7 +165,7 @@ void donjon_log_error(const struct donjon_error *err)
 {
 	char line[LINE_MAX_BYTES], members[512] = "";
 
-	make_line(err->text, line, sizeof(line));
+	log_printable(err->text, line, sizeof(line));
 	error_members(err, members, sizeof(members));
 	if (sink.fd >= 0)
 		write_record(DONJON_LOG_ERROR, line, members);
@@ -182,7 +181,7 @@ static void log_more(enum donjon_log_level level, const char *fmt, va_list ap)
 	if (!sink.debug)
 		return;
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	make_line(text, line, sizeof(line));
+	log_printable(text, line, sizeof(line));
 	if (sink.fd >= 0) {
 		write_record(level, line, "");
 		return;

@@ -60,11 +60,33 @@ int mount_facts_ask(int fd, struct dj_arena *arena, struct mount_facts *out)
 	return 0;
 }
 
+int mount_part_ask(int fd, struct dj_arena *arena, struct mount_part *out)
+{
+	const uint64_t what = SYS_STATMOUNT_SB_BASIC | SYS_STATMOUNT_MNT_ROOT;
+	struct sys_statmount *answer = NULL;
+	uint64_t id = 0;
+	int r = sys_mount_id_unique(fd, &id);
+
+	if (r == 0)
+		r = ask(id, what, arena, &answer);
+	if (r < 0)
+		return r;
+	if ((answer->mask & what) != what)
+		return -EOPNOTSUPP;
+	*out = (struct mount_part){
+		.dev_major = answer->sb_dev_major,
+		.dev_minor = answer->sb_dev_minor,
+		.root = answer->str + answer->mnt_root,
+	};
+	return 0;
+}
+
 /* ---- found among all of them ---- */
 
 struct line {
 	uint64_t id, parent;
-	char *root, *point, *options;
+	uint32_t dev_major, dev_minor;
+	char *root, *point, *type, *options;
 };
 
 /* "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/root rw,errors=continue": blanks within fields
@@ -75,15 +97,17 @@ static bool read_line(char *text, struct line *out)
 	int used = 0;
 
 	if (!tail ||
-	    sscanf(text, "%" SCNu64 " %" SCNu64 " %*s %n", &out->id, &out->parent, &used) != 2 ||
+	    sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu32 ":%" SCNu32 " %n", &out->id, &out->parent,
+	           &out->dev_major, &out->dev_minor, &used) != 4 ||
 	    used == 0)
 		return false;
 	*tail = '\0';
 	options[strcspn(options, "\n")] = '\0';
 	out->options = options + 1;
+	out->type = strtok_r(tail + strlen(" - "), " ", &rest);
 	out->root = strtok_r(text + used, " ", &rest);
 	out->point = strtok_r(NULL, " ", &rest);
-	return out->point != NULL;
+	return out->point && out->type;
 }
 
 struct list {
@@ -181,6 +205,31 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
+int mount_part_scan(int proc, int fd, struct dj_arena *arena, struct mount_part *out,
+                    struct donjon_error *err)
+{
+	struct list list;
+	struct line line;
+	uint64_t id;
+	int r = sys_mount_id(fd, &id);
+
+	out->root = NULL;
+	if (r < 0)
+		return dj_fail_os(err, -r, "read a mount's id");
+	if (open_list(proc, &list, err) < 0)
+		return -1;
+	while (!out->root && (r = next_line(&list, &line, err)) > 0) {
+		if (line.id != id)
+			continue;
+		unescape(line.root);
+		*out = (struct mount_part){ line.dev_major, line.dev_minor, dj_arena_strdup(arena, line.root) };
+	}
+	close_list(&list);
+	if (r == 0)
+		return dj_fail(err, DONJON_E_SYSTEM, "mountinfo does not list the mount");
+	return r < 0 ? -1 : 0;
+}
+
 static void add_point(struct mount_points *points, char *point, struct dj_arena *arena)
 {
 	enum { FIRST = 64 };
@@ -195,6 +244,26 @@ static void add_point(struct mount_points *points, char *point, struct dj_arena 
 	}
 	unescape(point);
 	points->v[points->n++] = dj_arena_strdup(arena, point);
+}
+
+int mount_point_of_type(int proc, const char *type, struct dj_arena *arena, char **out,
+                        struct donjon_error *err)
+{
+	struct list list;
+	struct line line;
+	int r = 0;
+
+	*out = NULL;
+	if (open_list(proc, &list, err) < 0)
+		return -1;
+	while (!*out && (r = next_line(&list, &line, err)) > 0) {
+		if (strcmp(line.type, type) != 0 || strcmp(line.root, "/") != 0)
+			continue;
+		unescape(line.point);
+		*out = dj_arena_strdup(arena, line.point);
+	}
+	close_list(&list);
+	return *out ? 0 : r;
 }
 
 int mount_points_scan(int proc, struct dj_arena *arena, struct mount_points *out,

@@ -40,12 +40,14 @@ struct sys_mount_attr {
 
 /* What statmount(2) is asked for here, and the part of its answer that holds it: offsets of strings
  * in `str`, valid where `mask` says so.  Values: include/uapi/linux/mount.h. */
+#define SYS_STATMOUNT_SB_BASIC 0x00000001U
 #define SYS_STATMOUNT_MNT_ROOT 0x00000008U
 #define SYS_STATMOUNT_MNT_OPTS 0x00000080U
 struct sys_statmount {
 	uint32_t size, mnt_opts;
 	uint64_t mask;
-	uint8_t unused[88];
+	uint32_t sb_dev_major, sb_dev_minor;
+	uint8_t unused[80];
 	uint32_t mnt_root;
 	uint8_t rest[404];
 	char str[];

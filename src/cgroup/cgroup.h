@@ -73,9 +73,6 @@ int cgroup_freezer_open(const struct host_facts *host, struct cgroup_freezer *ou
 /* 1, 0 (also for a cgroup that is gone) or -errno. */
 int cgroup_freezer_ask(const struct cgroup_freezer *freezer, const char *path);
 
-/* Opens `tasks` of an opened cgroup, for joining it (exec). */
-int cgroup_open_tasks(struct cgroup *cg, struct donjon_error *err);
-
 /* Opens what a process that joins the container has to enter.  choice: "[CONTROLLER,...:]PATH", each a
  * cgroup below the container's own (F43); member: a process that is in the container.  below: the way
  * down in each hierarchy, the v2 tree's after the v1 ones; untouched where there is none. */
@@ -91,6 +88,10 @@ int cgroup_open_to_join(const struct host_facts *host, const char *path, const s
 /* Kills everything in it (cgroup.kill; v1 or joined pid namespaces: freeze, signal, thaw,
  * repeat). */
 int cgroup_kill_all(const struct cgroup *cg, int sig, struct donjon_error *err);
+
+/* On v1 a frozen process does not even die, and a sub-cgroup may be frozen by itself (S5): all of them go on.
+ * Who cannot be thawed now is seen by those who wait for the end. */
+void cgroup_thaw_below(const struct cgroup *cg);
 
 /* Pids of all processes, sub-cgroups included.  *pids is malloc'ed. */
 int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n, struct donjon_error *err);
@@ -119,7 +120,7 @@ int cgroup_watch_oom(const struct cgroup *cg, struct oom_watch *out, struct donj
 /* Since the last call, or since the watch began? */
 bool cgroup_oom_happened(const struct cgroup *cg, struct oom_watch *watch);
 
-/* `data` of the statistics that `events` prints (contract N8).  Free with json_free(). */
+/* `data` of the statistics that `events` prints (contract N8), without intel_rdt.  Free with json_free(). */
 struct json_value *cgroup_stats(const struct host_facts *host, const struct cgroup *cg);
 
 void cgroup_close(struct cgroup *cg);

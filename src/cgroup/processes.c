@@ -161,8 +161,7 @@ static int thaw_one(int dir_fd, void *data)
 	return 0;
 }
 
-/* A frozen process of v1 does not even die; a sub-cgroup may be frozen by itself (S5). */
-static void thaw_v1(const struct cgroup *cg)
+void cgroup_thaw_below(const struct cgroup *cg)
 {
 	static const struct cgroup_visitor thawer = { .enter = thaw_one };
 	int v1 = cgroup_v1_dir(cg, cg->freezer);
@@ -264,7 +263,7 @@ static int kill_repeatedly(const struct cgroup *cg, struct donjon_error *err)
 	for (;;) {
 		int r = by_kernel ? 0 : kill_frozen(cg);
 
-		thaw_v1(cg);
+		cgroup_thaw_below(cg);
 		if (r == 0)
 			r = count(cg, &left);
 		if (r < 0)

@@ -459,7 +459,6 @@ struct json_value *cgroup_stats(const struct host_facts *host, const struct cgro
 	json_set(object, "pids", pids(&s));
 	json_set(object, "blkio", block_io(&s));
 	json_set(object, "hugetlb", huge_pages(&s));
-	json_set(object, "intel_rdt", json_new_object());
 	json_set(object, "network_interfaces", json_new_array());
 	dj_arena_done(&s.arena);
 	return object;

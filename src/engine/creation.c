@@ -10,6 +10,7 @@
 #include "engine/destroy.h"
 #include "engine/hooks.h"
 #include "engine/lsm.h"
+#include "engine/rdt.h"
 #include "wrap/json.h"
 
 #include <errno.h>
@@ -41,11 +42,13 @@ int creation_begin(struct creation *c, const struct donjon_runtime *runtime, str
 		.store = STORE_EMPTY,
 		.dir = -1,
 		.cgroup = CGROUP_EMPTY,
+		.rdt_tasks = { -1, -1 },
 		.launch = LAUNCH_EMPTY,
 	};
 	c->record.id = dj_arena_strdup(&draft->arena, draft->id);
 	c->record.cgroup_path = c->record.selinux_label = c->record.listener_path =
-	        c->record.listener_metadata = dj_arena_strdup(&draft->arena, "");
+	        c->record.listener_metadata = c->record.rdt_group =
+	                dj_arena_strdup(&draft->arena, "");
 	if (runtime_open_store(runtime, true, &c->store, err) < 0)
 		return -1;
 	c->dir = store_reserve(&c->store, draft->id, err);
@@ -201,13 +204,17 @@ static int save_last(struct creation *c, struct donjon_error *err)
 {
 	struct policy_result *policy = &c->draft->policy;
 	bool is_expected = policy->owners == (enum policy_owners)c->launch.ladder;
+	struct store_record last;
 
 	policy->owners = (enum policy_owners)c->launch.ladder;
 	if ((policy->notes.n != c->notes_saved || !is_expected) && save_hardening(c, err) < 0)
 		return -1;
 	c->record.creating = false;
 	c->record.seccomp_filters = c->launch.filters;
-	return store_write(c->dir, &c->record, err);
+	/* Only what is written: something may fail yet. */
+	last = c->record;
+	rdt_settle(c->draft->plan, &last);
+	return store_write(c->dir, &last, err);
 }
 
 /* Without its start time nobody could ever identify it again (B19). */
@@ -341,6 +348,8 @@ static int launch(struct creation *c, int gate, struct donjon_error *err)
 		.place = must_be_placed(c) ? place : NULL,
 		.cgroup_tasks = c->cgroup.v1_tasks,
 		.n_cgroup_tasks = c->cgroup.n_v1,
+		.rdt_tasks = c->rdt_tasks,
+		.n_rdt_tasks = DJ_COUNT(c->rdt_tasks),
 		.gate = gate,
 		.namespaces_ready = run_early_hooks,
 		.note = note_weaker,
@@ -360,7 +369,7 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 	dj_auto_close int gate_fd = -1;
 
 	if (lsm_prepare(c->draft, err) < 0 || fill_record(c, err) < 0 || save_first(c, err) < 0 ||
-	    make_cgroup(c, err) < 0 || save_hardening(c, err) < 0)
+	    make_cgroup(c, err) < 0 || rdt_create(c, err) < 0 || save_hardening(c, err) < 0)
 		return -1;
 	if (c->draft->notify &&
 	    store_notify_make(c->dir, c->draft->spec.linux.mount_label, err) < 0)
@@ -385,6 +394,8 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 void creation_done(struct creation *c)
 {
 	launch_done(&c->launch);
+	for (size_t i = 0; i < DJ_COUNT(c->rdt_tasks); i++)
+		dj_close(&c->rdt_tasks[i]);
 	cgroup_close(&c->cgroup);
 	dj_close(&c->dir);
 	store_close(&c->store);
@@ -395,7 +406,7 @@ static void end_process(struct creation *c, struct donjon_error *err)
 {
 	if (c->launch.pidfd < 0)
 		return;
-	if (destroy_process(c->launch.pidfd, -1, err) < 0)
+	if (destroy_process(c->launch.pidfd, &c->cgroup, -1, err) < 0)
 		return;
 	while (waitid(P_PIDFD, (id_t)c->launch.pidfd, NULL, WEXITED) < 0 && errno == EINTR)
 		;

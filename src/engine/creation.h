@@ -6,6 +6,7 @@
 #define ENGINE_CREATION_H
 
 #include "cgroup/cgroup.h"
+#include "cgroup/resctrl.h"
 #include "engine/draft.h"
 #include "launch/launch.h"
 #include "store/store.h"
@@ -16,6 +17,7 @@ struct creation {
 	struct store store;
 	int dir; /* taken state directory, or -1 */
 	struct cgroup cgroup;
+	int rdt_tasks[RESCTRL_TASKS]; /* or -1 */
 	struct launch launch;
 	struct store_record record;
 	bool poststop_due; /* other hooks ran, or it was created: poststop hooks see its end */

@@ -1,6 +1,7 @@
 /* Spec -> hardened spec -> plan. */
 #include "engine/draft.h"
 
+#include "base/log.h"
 #include "engine/inspect.h"
 #include "plan/build.h"
 #include "wrap/systemd.h"
@@ -45,11 +46,28 @@ static int find_manager(struct draft *draft, struct donjon_error *err)
 	return r;
 }
 
+/* Decisions 31 and 32: --debug tells what the document has that was ignored, and what became of the rest. */
+static void log_decisions(const struct draft *draft)
+{
+	const struct policy_result *policy = &draft->policy;
+
+	for (size_t i = 0; i < draft->spec.ignored.n; i++)
+		log_debug("container %s: ignored: %s", draft->id, draft->spec.ignored.v[i]);
+	for (size_t i = 0; i < policy->changes.n; i++) {
+		const struct policy_change *c = &policy->changes.v[i];
+
+		log_debug("container %s: %s: %s%s%s -> %s", draft->id, c->check, c->pointer ? c->pointer : "",
+		          c->pointer ? " " : "", c->before, c->after);
+	}
+	for (size_t i = 0; i < policy->notes.n; i++)
+		log_debug("container %s: %s: %s", draft->id, policy->notes.v[i].check, policy->notes.v[i].text);
+}
+
 int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
                  const struct donjon_create_options *options, struct donjon_error *err)
 {
 	bool systemd = strcmp(runtime->cgroup_manager, "systemd") == 0;
-	const struct plan_input input = {
+	struct plan_input input = {
 		.id = draft->id,
 		.bundle = draft->bundle,
 		.rootfs = draft->rootfs,
@@ -72,7 +90,12 @@ int draft_decide(struct draft *draft, const struct donjon_runtime *runtime,
 	if (policy_apply(&draft->spec, &draft->host, &draft->request, &draft->arena, &draft->policy,
 	                 err) < 0)
 		return -1;
-	return plan_build(&input, &draft->arena, &draft->plan, &draft->policy, err);
+	if (draft->policy.in_force != POLICY_NONE)
+		input.judged = &draft->request;
+	if (plan_build(&input, &draft->arena, &draft->plan, &draft->policy, err) < 0)
+		return -1;
+	log_decisions(draft);
+	return 0;
 }
 
 void draft_note(struct draft *draft, const char *check, const char *text)

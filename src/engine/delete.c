@@ -33,8 +33,10 @@ static int end_processes(struct container *c, struct donjon_error *err)
 		else if (cgroup_is_frozen(&cgroup) == 1)
 			r = cgroup_freeze(&cgroup, false, err);
 	}
+	if (r == 0)
+		r = destroy_process(pidfd, &cgroup, KILL_WAIT_MS, err);
 	cgroup_close(&cgroup);
-	return r < 0 ? -1 : destroy_process(pidfd, KILL_WAIT_MS, err);
+	return r;
 }
 
 /* A created container whose record is lost, or lies, still waits at its gate. */
@@ -42,7 +44,7 @@ static int end_waiter(const struct container *c, struct donjon_error *err)
 {
 	dj_auto_close int pidfd = store_gate_waiter(c->dir);
 
-	return pidfd < 0 ? 0 : destroy_process(pidfd, KILL_WAIT_MS, err);
+	return pidfd < 0 ? 0 : destroy_process(pidfd, NULL, KILL_WAIT_MS, err);
 }
 
 static int remove_it(struct container *c, struct donjon_error *err)
@@ -56,7 +58,8 @@ static int remove_it(struct container *c, struct donjon_error *err)
 	 * the cgroup of that name, may be a new container's. */
 	if (ours <= 0)
 		return ours;
-	if (c->record.cgroup_path[0] != '\0' && container_is_of_this_boot(c)) {
+	remains.other_boot = !container_is_of_this_boot(c);
+	if (c->record.cgroup_path[0] != '\0' && !remains.other_boot) {
 		remains.host = observer_host(&c->observer, err);
 		if (!remains.host)
 			return -1;
@@ -89,7 +92,13 @@ static int delete_unreadable(struct container *c, const char *id, struct donjon_
 {
 	int ours;
 
-	log_debug("container %s: %s", id, err->text);
+	/* A record that was never written, or that is gone, names nobody; one that cannot be read may have:
+	 * nobody is signalled on its word, and nobody is forgotten silently. */
+	if (err->code != DONJON_E_NOT_FOUND) {
+		(void)dj_note(err, "container %s is removed, but what may still run of it goes on: its "
+		                   "record cannot be read", id);
+		donjon_log_error(err);
+	}
 	dj_error_clear(err);
 	/* Mostly somebody else's removal came first, and the name may be a new container's by now. */
 	ours = store_is_entry(&c->store, id, c->dir, err);

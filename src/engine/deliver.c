@@ -50,21 +50,6 @@ int deliver_check_terminal(bool terminal, const char *console_socket, bool foreg
 	return 0;
 }
 
-int deliver_check_pid_file(const char *path, struct donjon_error *err)
-{
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : dj_fail_os(err, errno, "pid file %s", path);
-	if (!S_ISREG(st.st_mode))
-		return dj_fail(err, DONJON_E_USAGE, "pid file %s exists and is not a regular file",
-		               path);
-	if (st.st_uid != geteuid())
-		return dj_fail(err, DONJON_E_USAGE, "pid file %s exists and belongs to uid %u",
-		               path, st.st_uid);
-	return 0;
-}
-
 /* Opens the directory; *name is the last component. */
 static int open_parent(const char *path, const char **name, struct donjon_error *err)
 {
@@ -77,6 +62,28 @@ static int open_parent(const char *path, const char **name, struct donjon_error 
 		(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path + 1), path);
 	fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? dj_fail_os(err, errno, "pid file %s", path) : fd;
+}
+
+/* What can be known before anything runs: that there is room, and in it nothing of somebody else's. */
+int deliver_check_pid_file(const char *path, struct donjon_error *err)
+{
+	const char *name;
+	dj_auto_close int dir = open_parent(path, &name, err);
+	struct stat st;
+
+	if (dir < 0)
+		return -1;
+	if (faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return dj_fail_os(err, errno, "pid file %s", path);
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT && *name ? 0 : dj_fail_os(err, errno, "pid file %s", path);
+	if (!S_ISREG(st.st_mode))
+		return dj_fail(err, DONJON_E_USAGE, "pid file %s exists and is not a regular file",
+		               path);
+	if (st.st_uid != geteuid())
+		return dj_fail(err, DONJON_E_USAGE, "pid file %s exists and belongs to uid %u",
+		               path, st.st_uid);
+	return 0;
 }
 
 int deliver_pid_file(const char *path, pid_t pid, struct donjon_error *err)

@@ -5,22 +5,40 @@
 #include "cgroup/cgroup.h"
 #include "cgroup/scope.h"
 #include "engine/hooks.h"
+#include "engine/rdt.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 
-int destroy_process(int pidfd, int timeout_ms, struct donjon_error *err)
+enum { LOOK_MS = 50 }; /* longer than most ends take */
+
+/* Who is in the container may have frozen others there, and goes on doing so until the signal arrives. */
+static int await_end(int pidfd, const struct cgroup *cgroup, int timeout_ms)
 {
 	struct pollfd event = { .fd = pidfd, .events = POLLIN };
+	int r = 0, waited = 0;
+
+	while (r == 0 && (timeout_ms < 0 || waited < timeout_ms)) {
+		r = poll(&event, 1, LOOK_MS);
+		if (r < 0 && errno == EINTR)
+			r = 0;
+		if (r == 0 && cgroup)
+			cgroup_thaw_below(cgroup);
+		if (timeout_ms >= 0)
+			waited += LOOK_MS;
+	}
+	return r;
+}
+
+int destroy_process(int pidfd, const struct cgroup *cgroup, int timeout_ms, struct donjon_error *err)
+{
 	int r = sys_pidfd_send_signal(pidfd, SIGKILL);
 
 	if (r < 0 && r != -ESRCH)
 		return dj_fail_os(err, -r, "kill the container");
-	do
-		r = poll(&event, 1, timeout_ms);
-	while (r < 0 && errno == EINTR);
+	r = await_end(pidfd, cgroup, timeout_ms);
 	if (r < 0)
 		return dj_fail_os(err, errno, "wait for the container's end");
 	if (r == 0)
@@ -100,7 +118,9 @@ int destroy(const struct remains *remains, struct donjon_error *err)
 	const struct store_record *record = remains->record;
 	int r = destroy_cgroup(remains, err);
 
-	/* With a cgroup left behind the state stays, so that the removal can be repeated. */
+	if (r == 0 && !remains->other_boot)
+		r = rdt_destroy(record, err);
+	/* With a group left behind the state stays, so that the removal can be repeated. */
 	if (r == 0) {
 		store_release_range(remains->store, record->id, record->id_range);
 		r = store_remove(remains->store, record->id, remains->dir, err);

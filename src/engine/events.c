@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "engine/container.h"
+#include "engine/rdt.h"
 #include "wrap/json.h"
 
 #include <errno.h>
@@ -63,7 +64,10 @@ static char *event_text(const struct watch *w, const char *type, struct json_val
 
 static char *sample(const struct watch *w)
 {
-	return event_text(w, "stats", cgroup_stats(&w->container.observer.host, &w->cgroup));
+	struct json_value *data = cgroup_stats(&w->container.observer.host, &w->cgroup);
+
+	json_set(data, "intel_rdt", rdt_stats(&w->container.record));
+	return event_text(w, "stats", data);
 }
 
 int donjon_container_stats(struct donjon_runtime *runtime, const char *id, char **json,

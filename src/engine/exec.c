@@ -8,6 +8,7 @@
 #include "engine/host.h"
 #include "engine/inspect.h"
 #include "engine/listener.h"
+#include "engine/rdt.h"
 #include "engine/run.h"
 #include "supervise/console.h"
 #include "supervise/supervise.h"
@@ -124,6 +125,8 @@ static int launch(struct joining *j, struct donjon_error *err)
 		.place = must_be_placed(j) ? place : NULL,
 		.cgroup_tasks = j->cgroup.v1_tasks,
 		.n_cgroup_tasks = j->cgroup.n_v1,
+		.rdt_tasks = j->rdt_tasks,
+		.n_rdt_tasks = DJ_COUNT(j->rdt_tasks),
 		.container_pidfd = j->init,
 		.gate = -1,
 		.data = j,
@@ -139,7 +142,8 @@ static int prepare(struct joining *j, const struct donjon_exec_options *o, struc
 	if (deliver_check_terminal(j->draft.spec.process.terminal, o->console_socket, !o->detach, err) < 0 ||
 	    (o->pid_file && deliver_check_pid_file(o->pid_file, err) < 0))
 		return -1;
-	if (joining_look(j, err) < 0 || joining_open_cgroup(j, o, err) < 0 || decide(j, o, err) < 0)
+	if (joining_look(j, err) < 0 || joining_open_cgroup(j, o, err) < 0 || rdt_join(j, err) < 0 ||
+	    decide(j, o, err) < 0)
 		return -1;
 	return launch(j, err);
 }
@@ -205,6 +209,8 @@ static void done(struct joining *j, bool failed)
 	if (failed)
 		launch_abort(&j->launch);
 	launch_done(&j->launch);
+	for (size_t i = 0; i < DJ_COUNT(j->rdt_tasks); i++)
+		dj_close(&j->rdt_tasks[i]);
 	cgroup_close(&j->cgroup);
 	dj_close(&j->init);
 	draft_done(&j->draft);
@@ -221,6 +227,7 @@ int donjon_container_exec(struct donjon_runtime *runtime, const char *id,
 		.init = -1,
 		.draft = { .id = id, .userns = -1 },
 		.cgroup = CGROUP_EMPTY,
+		.rdt_tasks = { -1, -1 },
 		.launch = LAUNCH_EMPTY,
 	};
 	int r;

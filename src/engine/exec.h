@@ -3,6 +3,7 @@
 #define ENGINE_EXEC_H
 
 #include "cgroup/cgroup.h"
+#include "cgroup/resctrl.h"
 #include "donjon/exec.h"
 #include "engine/container.h"
 #include "engine/draft.h"
@@ -16,6 +17,7 @@ struct joining {
 	struct oci_process configured; /* the container's own process */
 	struct plan_container facts;
 	struct cgroup cgroup;
+	int rdt_tasks[RESCTRL_TASKS]; /* or -1 */
 	struct launch launch;
 };
 

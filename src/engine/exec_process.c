@@ -68,14 +68,16 @@ static int read_process(struct joining *j, const char *path, struct donjon_error
 	return 0;
 }
 
-/* What engines leave out because the runtime knows it: limits, umask and labels are the container's,
- * not those of whoever calls us. */
+/* What engines leave out because the runtime knows it: limits, capabilities, umask and labels are the
+ * container's, not those of whoever calls us. */
 static void fill_gaps(struct oci_process *process, const struct oci_process *own)
 {
 	if (process->rlimits.n == 0) {
 		process->rlimits.v = own->rlimits.v;
 		process->rlimits.n = own->rlimits.n;
 	}
+	if (!process->capabilities.set)
+		process->capabilities = own->capabilities;
 	if (!process->user.umask.set)
 		process->user.umask = own->user.umask;
 	if (!process->oom_score_adj.set)

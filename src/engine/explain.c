@@ -1,5 +1,6 @@
 #include "engine/explain.h"
 
+#include "base/log.h"
 #include "engine/creation.h"
 #include "launch/launch.h"
 #include "plan/build.h"
@@ -12,14 +13,22 @@
 
 enum { JSON_MAX_BYTES = 64 * 1024 * 1024 };
 
-static const char *or_none(const char *text)
-{
-	return text && text[0] ? text : "(none)";
-}
-
 /* ---- text ---- */
 
-static void print_policy(FILE *out, const struct policy_result *policy)
+/* A document's own words: none of them may look like another line of the report (B33). */
+static const char *shown(struct dj_arena *arena, const char *text)
+{
+	size_t size = text ? strlen(text) * LOG_SHOWN + 1 : 0;
+	char *line;
+
+	if (!text || !text[0])
+		return "(none)";
+	line = dj_arena_alloc(arena, size);
+	log_printable(text, line, size);
+	return line;
+}
+
+static void print_policy(FILE *out, const struct policy_result *policy, struct dj_arena *arena)
 {
 	static const char *const sources[] = {
 		[POLICY_FROM_DEFAULT] = "the default",
@@ -35,10 +44,10 @@ static void print_policy(FILE *out, const struct policy_result *policy)
 	for (size_t i = 0; i < policy->findings.n; i++) {
 		const struct policy_finding *f = &policy->findings.v[i];
 
-		fprintf(out, "  %-22s %s: %s; wanted: %s%s%s\n", f->check, or_none(f->pointer),
-		        or_none(f->found), or_none(f->wanted),
+		fprintf(out, "  %-22s %s: %s; wanted: %s%s%s\n", f->check, shown(arena, f->pointer),
+		        shown(arena, f->found), shown(arena, f->wanted),
 		        f->override ? "; to allow: --override " : "",
-		        f->override ? f->override : "");
+		        f->override ? shown(arena, f->override) : "");
 	}
 	if (policy->owners != POLICY_OWNERS_HOST)
 		fprintf(out, "owners in the root filesystem\n  %s\n",
@@ -48,21 +57,21 @@ static void print_policy(FILE *out, const struct policy_result *policy)
 	for (size_t i = 0; i < policy->changes.n; i++) {
 		const struct policy_change *c = &policy->changes.v[i];
 
-		fprintf(out, "  %-22s %s: %s -> %s\n", c->check, or_none(c->pointer),
-		        or_none(c->before), or_none(c->after));
+		fprintf(out, "  %-22s %s: %s -> %s\n", c->check, shown(arena, c->pointer),
+		        shown(arena, c->before), shown(arena, c->after));
 	}
 	if (policy->overrides.n > 0)
 		fputs("overrides\n", out);
 	for (size_t i = 0; i < policy->overrides.n; i++) {
 		const struct policy_override *o = &policy->overrides.v[i];
 
-		fprintf(out, "  %-22s %s (%s)%s\n", o->check, or_none(o->value), or_none(o->reason),
+		fprintf(out, "  %-22s %s (%s)%s\n", o->check, shown(arena, o->value), shown(arena, o->reason),
 		        o->used ? "" : ", not needed");
 	}
 	if (policy->notes.n > 0)
 		fputs("notes\n", out);
 	for (size_t i = 0; i < policy->notes.n; i++)
-		fprintf(out, "  %-22s %s\n", policy->notes.v[i].check, policy->notes.v[i].text);
+		fprintf(out, "  %-22s %s\n", policy->notes.v[i].check, shown(arena, policy->notes.v[i].text));
 }
 
 static void print_step(void *out, const char *side, const char *name, const char *what)
@@ -70,12 +79,12 @@ static void print_step(void *out, const char *side, const char *name, const char
 	fprintf(out, "  %-10s %-22s %s\n", side, name, what);
 }
 
-static void print_ignored(FILE *out, const struct oci_strings *ignored)
+static void print_ignored(FILE *out, const struct oci_strings *ignored, struct dj_arena *arena)
 {
 	if (ignored->n > 0)
 		fputs("ignored properties\n", out);
 	for (size_t i = 0; i < ignored->n; i++)
-		fprintf(out, "  %s\n", ignored->v[i]);
+		fprintf(out, "  %s\n", shown(arena, ignored->v[i]));
 }
 
 static char *to_text(struct draft *draft, struct donjon_error *err)
@@ -88,9 +97,9 @@ static char *to_text(struct draft *draft, struct donjon_error *err)
 		(void)dj_fail_os(err, errno, "write the report of --dry-run");
 		return NULL;
 	}
-	fprintf(out, "container\n  %s, root filesystem %s\n", draft->id, draft->rootfs);
-	print_policy(out, &draft->policy);
-	print_ignored(out, &draft->spec.ignored);
+	fprintf(out, "container\n  %s, root filesystem %s\n", draft->id, shown(&draft->arena, draft->rootfs));
+	print_policy(out, &draft->policy, &draft->arena);
+	print_ignored(out, &draft->spec.ignored, &draft->arena);
 	if (draft->plan) {
 		fputs("launch\n", out);
 		launch_describe(draft->plan, print_step, out);

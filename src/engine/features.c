@@ -159,10 +159,10 @@ static struct json_value *memory_policy(void)
 
 static struct json_value *intel_rdt(void)
 {
-	struct json_value *object = enabled(false);
+	struct json_value *object = enabled(true);
 
-	set_bool(object, "schemata", false);
-	set_bool(object, "monitoring", false);
+	set_bool(object, "schemata", true);
+	set_bool(object, "monitoring", true);
 	return object;
 }
 

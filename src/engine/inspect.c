@@ -1,6 +1,8 @@
 #include "engine/inspect.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "base/sys.h"
 #include "engine/places.h"
 #include "oci/mount_options.h"
 #include "wrap/lsm.h"
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 enum {
 	SCAN_MAX = 512, /* entries of a bind source looked at */
@@ -88,12 +91,15 @@ static void look_at(struct draft *draft, struct places *places, const struct oci
                     const char *source, struct policy_bind_source *out)
 {
 	bool follow = !has_option(mount, OCI_MOUNT_SRC_NOFOLLOW | OCI_MOUNT_COPY_SYMLINK);
-	dj_auto_close int fd = open(source, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+	dj_auto_close int fd = sys_open_tree(AT_FDCWD, source, follow ? 0 : AT_SYMLINK_NOFOLLOW);
 	struct place_name place;
 	struct stat st;
 
+	/* Of what is not there now nothing may be there later.  Rootless the stage may see more than we. */
+	out->judged.known = fd != -EACCES;
 	/* The launch will say so, by the mount's name; or it is a file without one, such as a namespace. */
-	if (fd < 0 || fstat(fd, &st) < 0 || !places_name(places, fd, S_ISDIR(st.st_mode), &place))
+	if (fd < 0 || fstat(fd, &st) < 0 || file_identify(fd, &out->judged) < 0 ||
+	    !places_name(places, fd, S_ISDIR(st.st_mode), &place))
 		return;
 	out->kind = kind_of(st.st_mode);
 	out->world_readable = st.st_mode & S_IROTH;
@@ -215,10 +221,29 @@ static void look_at_rootfs(struct draft *draft, struct places *places)
 
 	if (fd < 0)
 		return; /* a sandbox's own is still to be made */
+	(void)file_identify(fd, &draft->request.rootfs_judged); /* cannot fail: fd is open */
 	draft->request.rootfs_is_overlay =
 	        fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
 	if (places_name(places, fd, false, &place))
 		draft->request.rootfs_name = place.name;
+}
+
+/* From a directory one gets anywhere (CVE-2024-21626), and these are what can be reopened as one. */
+static void look_at_stdio(struct draft *draft)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		struct statfs fs;
+		struct stat st;
+
+		if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+			continue; /* closed: the container gets null */
+		if (S_ISDIR(st.st_mode))
+			draft->request.stdio_flaw = "a directory";
+		else if (fcntl(fd, F_GETFL) & O_PATH)
+			draft->request.stdio_flaw = "the handle of a file";
+		else if (fs.f_type == NSFS_MAGIC)
+			draft->request.stdio_flaw = "a namespace";
+	}
 }
 
 void inspect_for_policy(struct draft *draft)
@@ -227,6 +252,7 @@ void inspect_for_policy(struct draft *draft)
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 	draft->request.cpus = cpus > 0 ? (unsigned)cpus : 0;
+	look_at_stdio(draft);
 	look_at_rootfs(draft, &places);
 	look_at_sources(draft, &places);
 	look_up_groups(draft);
@@ -248,6 +274,7 @@ void inspect_for_joining(struct draft *draft, const struct oci_process *configur
 {
 	if (draft->request.level == POLICY_NONE)
 		return;
+	look_at_stdio(draft);
 	/* Those of the container were accepted at create. */
 	if (!is_same_user(&draft->spec.process.user, &configured->user))
 		look_up_groups(draft);

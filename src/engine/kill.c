@@ -55,6 +55,8 @@ static int thaw(struct container *c, struct donjon_error *err)
 
 	if (r == 0 && is_open(&cgroup) && cgroup_is_frozen(&cgroup) == 1)
 		r = cgroup_freeze(&cgroup, false, err);
+	if (r == 0)
+		cgroup_thaw_below(&cgroup);
 	cgroup_close(&cgroup);
 	return r;
 }

@@ -1,7 +1,8 @@
 /*
  * The names by which the policy judges what a path of the host leads to.  What is mounted twice
  * (`mount --bind / /x`) has two; this finds the one that is on the list, by device and inode of
- * directories.
+ * directories, and where none of those is above it (`mount --bind /etc/ssl /x`), by the part of the
+ * file system that is mounted there.
  */
 #ifndef ENGINE_PLACES_H
 #define ENGINE_PLACES_H
@@ -15,12 +16,15 @@
 struct places {
 	struct dj_arena *arena;
 	const char *bundle; /* clean; its own things are not the host's, wherever it is mounted */
-	bool known, scanned; /* read once, and only where something has to be compared */
+	bool known, links_known, scanned; /* read once, and only where something has to be compared */
 	uint64_t root_mount;
 	struct place {
 		const char *name;
 		uint32_t dev_major, dev_minor;
 		uint64_t ino;
+		bool is_mount;
+		const char *target; /* of a link */
+		struct mount_part part; /* of what is mounted there, once asked for */
 	} *v;
 	size_t n;
 	struct mount_points mounts;

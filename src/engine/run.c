@@ -7,6 +7,7 @@
 #include "engine/hooks.h"
 #include "engine/listener.h"
 #include "engine/notify.h"
+#include "engine/rdt.h"
 #include "supervise/console.h"
 #include "supervise/supervise.h"
 
@@ -109,6 +110,7 @@ static int run(struct creation *c, const struct donjon_create_options *o, int *e
 {
 	if (draft_decide(c->draft, c->runtime, o, err) < 0 || creation_make(c, o, false, err) < 0)
 		return -1;
+	rdt_settle(c->draft->plan, &c->record);
 	return o->detach ? background(c, o, err) : foreground(c, o, exit_code, err);
 }
 

@@ -32,6 +32,7 @@ static int check_status(enum store_status status, struct donjon_error *err)
 static void destroy_failed(struct container *c, int pidfd, const struct dj_plan *hooks)
 {
 	struct donjon_error why = { 0 };
+	struct cgroup cgroup = CGROUP_EMPTY;
 	struct remains remains = {
 		.store = &c->store,
 		.dir = c->dir,
@@ -40,9 +41,10 @@ static void destroy_failed(struct container *c, int pidfd, const struct dj_plan 
 	};
 
 	remains.host = observer_host(&c->observer, &why);
-	if (!remains.host || destroy_process(pidfd, KILL_WAIT_MS, &why) < 0 ||
-	    destroy(&remains, &why) < 0)
+	if (!remains.host || container_cgroup(c, &cgroup, &why) < 0 ||
+	    destroy_process(pidfd, &cgroup, KILL_WAIT_MS, &why) < 0 || destroy(&remains, &why) < 0)
 		log_warning("after a failed start: %s", why.text);
+	cgroup_close(&cgroup);
 }
 
 static int run_poststart(struct container *c, int pidfd, struct donjon_error *err)

@@ -10,8 +10,10 @@
 
 #include "base/cleanup.h"
 #include "engine/container.h"
+#include "engine/rdt.h"
 #include "oci/decode.h"
 #include "oci/validate.h"
+#include "plan/rdt.h"
 #include "plan/resources.h"
 #include "wrap/json.h"
 
@@ -98,11 +100,6 @@ static struct json_value *read_request(const struct donjon_update_options *optio
 			(void)dj_note(err, "linux.resources");
 		return request;
 	}
-	if (options->l3_cache_schema || options->mem_bw_schema) {
-		(void)dj_fail(err, DONJON_E_UNSUPPORTED,
-		              "linux.intelRdt: the container has no RDT group");
-		return NULL;
-	}
 	return object_of(options);
 }
 
@@ -115,6 +112,7 @@ struct update {
 	struct json_value *request, *hardening;
 	struct json_value *recorded; /* earlier updates */
 	struct oci_resources config, resources;
+	struct oci_intel_rdt rdt;
 };
 
 static int load(const struct container *c, enum store_document which, struct json_value **out,
@@ -339,6 +337,35 @@ static int record_and_apply(struct update *u, const struct host_facts *host,
 	return r;
 }
 
+/* First, because it is easily taken back. */
+static int apply_all(struct update *u, const struct host_facts *host, struct donjon_error *err)
+{
+	const char *lines = plan_rdt_lines(&u->container.arena, &u->rdt);
+	char before[RESCTRL_SCHEMATA_MAX];
+
+	if (*lines && (oci_validate_rdt(&u->rdt, err) < 0 ||
+	               rdt_update(&u->container.record, lines, before, err) < 0))
+		return -1;
+	if (record_and_apply(u, host, err) == 0)
+		return 0;
+	if (*lines)
+		rdt_restore(&u->container.record, before);
+	return -1;
+}
+
+static struct oci_intel_rdt rdt_of(const struct donjon_update_options *o, struct dj_arena *arena)
+{
+	struct oci_intel_rdt rdt = { .set = false };
+
+	if (o->resources)
+		return rdt;
+	if (o->l3_cache_schema)
+		rdt.l3_cache_schema = dj_arena_strdup(arena, o->l3_cache_schema);
+	if (o->mem_bw_schema)
+		rdt.mem_bw_schema = dj_arena_strdup(arena, o->mem_bw_schema);
+	return rdt;
+}
+
 static int check_status(struct container *c, struct donjon_error *err)
 {
 	int status = container_status(c, err);
@@ -371,7 +398,7 @@ static int update(struct update *u, struct donjon_error *err)
 	u->now = cgroup_limits_now(host, &u->cgroup);
 	if (complete(u, host, err) < 0)
 		return -1;
-	return record_and_apply(u, host, err);
+	return apply_all(u, host, err);
 }
 
 static void done(struct update *u)
@@ -391,6 +418,7 @@ int donjon_container_update(struct donjon_runtime *runtime, const char *id,
 	int r = -1;
 
 	options_copy(&o, sizeof(o), options);
+	u.rdt = rdt_of(&o, &u.container.arena);
 	u.request = read_request(&o, err);
 	if (u.request)
 		r = container_enter(runtime, id, &u.container, err);

@@ -26,15 +26,26 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
+static int join_all(const int *tasks, size_t n, const char *what, struct donjon_error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (tasks[i] >= 0 && write(tasks[i], "0", 1) != 1)
+			return dj_fail_os(err, errno, "join %s: write tasks", what);
+	return 0;
+}
+
 int child_join_cgroups(const struct child_args *args, struct donjon_error *err)
 {
+	/* A v1 cgroup takes in no real-time process that it has no share for. */
+	if (outside_reset_policy(0, err) < 0)
+		return -1;
 	/* "0" moves the writer itself: the only way into a v1 hierarchy that does not wait for an RCU
 	 * grace period of 5-13 ms (startup-performance.md §4).  The files were opened with the host's
 	 * credentials (CVE-2026-78408 is why none survives the exec: all are close-on-exec). */
-	for (size_t i = 0; i < args->n_cgroup_tasks; i++)
-		if (args->cgroup_tasks[i] >= 0 && write(args->cgroup_tasks[i], "0", 1) != 1)
-			return dj_fail_os(err, errno, "join cgroup: write tasks");
-	return 0;
+	if (join_all(args->cgroup_tasks, args->n_cgroup_tasks, "cgroup", err) < 0)
+		return -1;
+	/* resctrl understands the same; the group first, which a monitoring group belongs to. */
+	return join_all(args->rdt_tasks, args->n_rdt_tasks, "linux.intelRdt's group", err);
 }
 
 static int enter_cgroups(const struct child_args *args, struct donjon_error *err)

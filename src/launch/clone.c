@@ -56,30 +56,63 @@ static int open_own(const struct outside *o, enum oci_ns ns, struct donjon_error
 	return fd < 0 ? dj_fail_os(err, -fd, "open the own %s namespace", kinds[ns].name) : fd;
 }
 
+static int is_same(int fd, int other, const char *path, struct donjon_error *err)
+{
+	struct stat theirs, ours;
+
+	if (fstat(fd, &theirs) < 0 || fstat(other, &ours) < 0)
+		return dj_fail_os(err, errno, "stat %s", path);
+	return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
+/* A pivot moves the root of all who are in it, so neither ours nor init's, at any level (T41).  Init's can be
+ * bound nowhere (the kernel allows that of newer ones only), so who may not look at it was not led there. */
+static int check_mount_namespace(const struct outside *o, int fd, const char *path, struct donjon_error *err)
+{
+	dj_auto_close int own = open_own(o, OCI_NS_MOUNT, err), init = -1;
+	int r;
+
+	if (own < 0)
+		return -1;
+	init = procfs_follow(o->proc, "mnt", "1/ns");
+	if (init < 0 && init != -EACCES)
+		return dj_fail_os(err, -init, "open the mount namespace of process 1");
+	r = is_same(fd, own, path, err);
+	if (r == 0 && init >= 0)
+		r = is_same(fd, init, path, err);
+	if (r > 0)
+		return dj_fail(err, DONJON_E_REFUSED,
+			       "linux.namespaces: %s is the host's mount namespace: pivot_root in it would move "
+			       "the root of the host's processes",
+			       path);
+	return r;
+}
+
 /* Of the right kind (P40) and, unless the level is `none` where the engine may ask for anything, not
  * the runtime's own: a path that leads to the host's namespace is the same as sharing it. */
 static int check_namespace(const struct outside *o, enum oci_ns ns, int fd, const char *path,
 			   struct donjon_error *err)
 {
 	dj_auto_close int own = -1;
-	struct stat theirs, ours;
+	int r;
 
 	if (ioctl(fd, NS_GET_NSTYPE) != kinds[ns].flag)
 		return dj_fail(err, DONJON_E_CONFIG,
 			       "linux.namespaces: %s is no %s namespace", path, kinds[ns].name);
+	if (ns == OCI_NS_MOUNT)
+		return check_mount_namespace(o, fd, path, err);
 	if (!o->plan->refuse_host_namespaces)
 		return 0;
 	own = open_own(o, ns, err);
 	if (own < 0)
 		return -1;
-	if (fstat(fd, &theirs) < 0 || fstat(own, &ours) < 0)
-		return dj_fail_os(err, errno, "stat %s", path);
-	if (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino)
+	r = is_same(fd, own, path, err);
+	if (r > 0)
 		return dj_fail(err, DONJON_E_REFUSED,
 			       "linux.namespaces: %s is the runtime's own %s namespace, which the policy "
 			       "refuses to share",
 			       path, kinds[ns].name);
-	return 0;
+	return r;
 }
 
 /* Only what is known to be a namespace is opened for real: the path is anybody's (B04). */
@@ -121,19 +154,25 @@ static uint64_t new_namespaces(const struct dj_plan *plan)
 	uint64_t flags = 0;
 
 	/* Not in the clone: a cgroup namespace would be rooted at our cgroup instead of the
-	 * container's, and a time namespace entered by clone3 has its offsets frozen (decision 29). */
+	 * container's, and a time namespace entered by clone3 has its offsets frozen (decision 29).
+	 * A mount namespace is made in any case: in that to be joined nothing is built. */
 	for (size_t ns = 0; ns < OCI_NS_COUNT; ns++)
 		if (plan->ns[ns].kind == PLAN_NS_NEW && ns != OCI_NS_CGROUP && ns != OCI_NS_TIME)
 			flags |= (uint64_t)kinds[ns].flag;
+	if (plan->ns[OCI_NS_MOUNT].kind == PLAN_NS_JOIN)
+		flags |= (uint64_t)CLONE_NEWNS;
 	return flags;
 }
 
 /* Entered by this thread around the clone and left again; user namespaces cannot be left, so they
  * are joined by a helper process.  That helper must be a member of our own pid namespace, or the pid
  * it gets from its clone would be a number of another one: then it joins that one, too.  Rootless there is
- * no way back into namespaces of the host: all are the helper's. */
+ * no way back into namespaces of the host: all are the helper's.  A mount namespace is the stage's matter
+ * (join_mounts). */
 static bool is_entered_by_us(const struct dj_plan *plan, size_t ns)
 {
+	if (ns == OCI_NS_MOUNT)
+		return false;
 	if (plan->rootless || (ns == OCI_NS_PID && plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN))
 		return false;
 	return ns != OCI_NS_USER;
@@ -494,6 +533,8 @@ int clone_stage(struct outside *o, uint32_t row, struct donjon_error *err)
 		.parent_wire = o->wire,
 		.cgroup_tasks = o->request->cgroup_tasks,
 		.n_cgroup_tasks = o->request->n_cgroup_tasks,
+		.rdt_tasks = o->request->rdt_tasks,
+		.n_rdt_tasks = o->request->n_rdt_tasks,
 		.wait_for_maps = plan->ns[OCI_NS_USER].kind != PLAN_NS_HOST,
 		.new_cgroup_ns = plan->ns[OCI_NS_CGROUP].kind == PLAN_NS_NEW,
 		.proc = o->proc,

@@ -14,6 +14,7 @@ struct inside {
 	int self;         /* this process's directory in it, and all of it that a process gets which joins a
 			   * running container; or -1 as well */
 	int root;         /* the container's root */
+	int mount_ns;     /* to be joined, or -1 */
 	int empty_dir;    /* read-only tmpfs that masks directories; a mount to be cloned */
 	int null;         /* the same for files: the null device */
 	struct exec_page *page;
@@ -43,7 +44,9 @@ int forbid_user_namespaces(struct inside *s, uint32_t row, struct donjon_error *
 int readonly_paths(struct inside *s, uint32_t row, struct donjon_error *err);
 int mask_paths(struct inside *s, uint32_t row, struct donjon_error *err);
 int readonly_rootfs(struct inside *s, uint32_t row, struct donjon_error *err);
+int join_mounts(struct inside *s, uint32_t row, struct donjon_error *err);
 int pivot_root_step(struct inside *s, uint32_t row, struct donjon_error *err);
+int own_null(struct inside *s, uint32_t row, struct donjon_error *err);
 int open_terminal(struct inside *s, uint32_t row, struct donjon_error *err);
 int new_keyring(struct inside *s, uint32_t row, struct donjon_error *err);
 int set_scheduling(struct inside *s, uint32_t row, struct donjon_error *err);

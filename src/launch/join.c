@@ -105,6 +105,8 @@ int join_container(struct outside *o, uint32_t row, struct donjon_error *err)
 		.parent_wire = o->wire,
 		.cgroup_tasks = o->request->cgroup_tasks,
 		.n_cgroup_tasks = o->request->n_cgroup_tasks,
+		.rdt_tasks = o->request->rdt_tasks,
+		.n_rdt_tasks = o->request->n_rdt_tasks,
 		.wait_for_maps = plan->ns[OCI_NS_USER].kind == PLAN_NS_JOIN,
 	};
 	const struct outside_helper how = {

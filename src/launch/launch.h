@@ -19,6 +19,8 @@ struct launch_request {
 	int cgroup_v2;           /* directory for CLONE_INTO_CGROUP, or -1 */
 	const int *cgroup_tasks; /* v1 `tasks` files open for writing; entries may be -1 */
 	size_t n_cgroup_tasks;
+	const int *rdt_tasks; /* the same of a group of resctrl and its monitoring group */
+	size_t n_rdt_tasks;
 	/* Puts one of our processes into that directory where the kernel would not let us; NULL: it lets us. */
 	int (*place)(void *data, pid_t pid, struct donjon_error *err);
 	int container_pidfd;     /* plan->joins: of a process that is in the container's namespaces */

@@ -25,6 +25,17 @@ static int set_final_affinity(const struct outside *o, struct donjon_error *err)
 	return 0;
 }
 
+/* To leave SCHED_IDLE takes a right that an unprivileged caller lacks, and real time none at all. */
+int outside_reset_policy(pid_t pid, struct donjon_error *err)
+{
+	const struct sched_param none = { 0 };
+
+	if (sched_getscheduler(pid) == SCHED_OTHER || sched_setscheduler(pid, SCHED_OTHER, &none) == 0 ||
+	    errno == EPERM)
+		return 0;
+	return dj_fail_os(err, errno, "reset the scheduling policy");
+}
+
 /* T59: an odd caller's leftovers.  Only with the right to do it: an unprivileged caller's own limits
  * stay. */
 int reset_scheduling(struct outside *o, uint32_t row, struct donjon_error *err)
@@ -32,6 +43,8 @@ int reset_scheduling(struct outside *o, uint32_t row, struct donjon_error *err)
 	cpu_set_t all;
 
 	(void)row;
+	if (outside_reset_policy(o->pid, err) < 0)
+		return -1;
 	errno = 0;
 	if (getpriority(PRIO_PROCESS, 0) != 0 && errno == 0 &&
 	    setpriority(PRIO_PROCESS, (id_t)o->pid, 0) < 0 && errno != EACCES && errno != EPERM)
@@ -92,6 +105,12 @@ static int set_rlimit(const struct outside *o, const struct plan_rlimit *limit, 
 		return 0;
 	if (prlimit(o->pid, (__rlimit_resource_t)limit->type, &want, NULL) == 0)
 		return 0;
+	/* Many a host gives its users a hard limit of 0 core dumps (decision 16). */
+	if (errno == EPERM && limit->optional) {
+		outside_note(o, "res.core", "RLIMIT_%s stays %llu: to raise it needs CAP_SYS_RESOURCE",
+			     limit_name(limit->type), (unsigned long long)have.rlim_max);
+		return 0;
+	}
 	return dj_fail_os(err, errno, "process.rlimits: set RLIMIT_%s to %llu:%llu%s", limit_name(limit->type),
 			  (unsigned long long)limit->soft, (unsigned long long)limit->hard,
 			  errno == EPERM ? " (raising a hard limit needs CAP_SYS_RESOURCE)" : "");

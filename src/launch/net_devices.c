@@ -32,6 +32,7 @@ struct address {
 struct device {
 	int index; /* on the host */
 	bool up;
+	char name[IF_NAMESIZE]; /* its first: it may have been asked for by another */
 	size_t n_addresses;
 	struct address addresses[ADDRESSES_MAX];
 };
@@ -122,12 +123,18 @@ static int read_link(void *data, const struct nlmsghdr *message)
 {
 	struct device *device = data;
 	struct ifinfomsg head;
+	const char *name;
+	size_t size = 0;
 
 	if (message->nlmsg_type != RTM_NEWLINK || message->nlmsg_len < NLMSG_LENGTH(sizeof(head)))
 		return 0;
 	memcpy(&head, NLMSG_DATA(message), sizeof(head));
 	device->index = head.ifi_index;
 	device->up = head.ifi_flags & IFF_UP;
+	name = netlink_attribute(message, sizeof(head), IFLA_IFNAME, &size);
+	if (!name || size > sizeof(device->name))
+		return -EPROTO;
+	memcpy(device->name, name, size);
 	return 0;
 }
 
@@ -157,8 +164,12 @@ static bool is_taken(int netlink, const char *name)
 	return find_device(netlink, name, &device) == 0;
 }
 
-/* The number is chosen here: after the move it is the only way to find a device named "eth%d". */
-static int move_device(const struct side *from, const struct side *to, int index, const char *name)
+/*
+ * The number is chosen here: after the move it is the only way to find a device named "eth%d".  The kernel
+ * moves first and renames afterwards, so a device can be there though this failed: `moved` is 0 if not.
+ */
+static int move_device(const struct side *from, const struct side *to, int index, const char *name,
+		       int *moved)
 {
 	const struct ifinfomsg one = { .ifi_family = AF_UNSPEC, .ifi_index = index };
 	struct netlink_request request;
@@ -171,7 +182,8 @@ static int move_device(const struct side *from, const struct side *to, int index
 	netlink_put(&request, IFLA_IFNAME, name, strlen(name) + 1);
 	netlink_put(&request, IFLA_NEW_IFINDEX, &there, sizeof(there));
 	r = netlink_ask(from->netlink, &request, NULL, NULL);
-	return r < 0 ? r : there;
+	*moved = r == 0 || has_index(to->netlink, there) ? there : 0;
+	return r;
 }
 
 static int set_up(int netlink, int index)
@@ -188,11 +200,12 @@ static int set_up(int netlink, int index)
 /* As it was: name, number, addresses.  Its own failure has nobody to be told to; the launch fails
  * with what came before. */
 static void move_back(const struct side *host, const struct side *inside, const struct device *device,
-		      int index, const char *name)
+		      int index)
 {
-	int back = move_device(inside, host, index, name);
+	int back;
 
-	if (back < 0)
+	(void)move_device(inside, host, index, device->name, &back);
+	if (!back)
 		return;
 	(void)set_addresses(host->netlink, device, back);
 	if (device->up)
@@ -203,45 +216,46 @@ static void move_back(const struct side *host, const struct side *inside, const 
 struct given {
 	int index;
 	bool was_up;
+	char name[IF_NAMESIZE]; /* on the host */
 };
 
 static int give(const struct side *host, const struct side *inside, const struct plan_net_device *wanted,
 		const struct dj_plan *plan, struct given *given, struct donjon_error *err)
 {
 	const char *name = plan_text(plan, wanted->name), *as = plan_text(plan, wanted->inside);
+	const char *pointer = plan_text(plan, wanted->pointer);
 	struct device device = { 0 };
-	int r, index;
+	int r, index = 0;
 
 	if ((r = find_device(host->netlink, name, &device)) < 0)
-		return dj_fail_os(err, -r, "linux.netDevices[\"%s\"]: find it on the host", name);
+		return dj_fail_os(err, -r, "%s: find it on the host", pointer);
 	if ((r = read_addresses(host->netlink, &device)) < 0)
-		return dj_fail_os(err, -r, "linux.netDevices[\"%s\"]: read its addresses", name);
-	/* The kernel moves first and finds out that it cannot rename afterwards. */
-	index = is_taken(inside->netlink, as) ? -EEXIST : move_device(host, inside, device.index, as);
-	if (index < 0)
-		return dj_fail_os(err, -index, "linux.netDevices[\"%s\"]: move it into the container as %s",
-				  name, as);
-	if ((r = set_addresses(inside->netlink, &device, index)) < 0)
-		(void)dj_fail_os(err, -r, "linux.netDevices[\"%s\"]: keep its addresses", name);
-	else if ((r = set_up(inside->netlink, index)) < 0)
-		(void)dj_fail_os(err, -r, "linux.netDevices[\"%s\"]: set it up", name);
+		return dj_fail_os(err, -r, "%s: read its addresses", pointer);
+	r = is_taken(inside->netlink, as) ? -EEXIST
+					  : move_device(host, inside, device.index, as, &index);
 	if (r < 0)
-		move_back(host, inside, &device, index, name);
-	*given = (struct given){ index, device.up };
+		(void)dj_fail_os(err, -r, "%s: move it into the container as %s", pointer, as);
+	else if ((r = set_addresses(inside->netlink, &device, index)) < 0)
+		(void)dj_fail_os(err, -r, "%s: keep its addresses", pointer);
+	else if ((r = set_up(inside->netlink, index)) < 0)
+		(void)dj_fail_os(err, -r, "%s: set it up", pointer);
+	if (r < 0 && index)
+		move_back(host, inside, &device, index);
+	*given = (struct given){ .index = index, .was_up = device.up };
+	memcpy(given->name, device.name, sizeof(given->name));
 	return r < 0 ? -1 : 0;
 }
 
 /* Devices given before the one that failed go back, too. */
-static void take_back(const struct side *host, const struct side *inside, const struct dj_plan *plan,
-		      const struct given *given, uint32_t n)
+static void take_back(const struct side *host, const struct side *inside, const struct given *given,
+		      uint32_t n)
 {
-	const struct plan_net_device *devices = plan_items(plan, plan->net_devices, struct plan_net_device);
-
 	while (n-- > 0) {
 		struct device device = { .index = given[n].index, .up = given[n].was_up };
 
+		memcpy(device.name, given[n].name, sizeof(device.name));
 		if (read_addresses(inside->netlink, &device) == 0)
-			move_back(host, inside, &device, device.index, plan_text(plan, devices[n].name));
+			move_back(host, inside, &device, device.index);
 	}
 }
 
@@ -255,7 +269,7 @@ static int give_all(const struct side *host, const struct side *inside, const st
 		return dj_fail_os(err, ENOMEM, "move network devices");
 	for (uint32_t i = 0; i < plan->net_devices.n; i++)
 		if (give(host, inside, &devices[i], plan, &given[i], err) < 0) {
-			take_back(host, inside, plan, given, i);
+			take_back(host, inside, given, i);
 			return -1;
 		}
 	return 0;

@@ -68,6 +68,8 @@ struct child_args {
 	int parent_wire;     /* the other end: ours by fork, to be closed or no end-of-file ever comes */
 	const int *cgroup_tasks;
 	size_t n_cgroup_tasks;
+	const int *rdt_tasks;
+	size_t n_rdt_tasks;
 	bool wait_for_maps;  /* a user namespace is being set up for us */
 	bool new_cgroup_ns;
 	int proc;            /* procfs: of the runtime's pid namespace, which has the child, too */
@@ -90,6 +92,8 @@ int outside_new_time_namespace(const struct dj_plan *plan, int proc, struct donj
 
 /* CLONE_NEW* of a kind of namespace. */
 int outside_ns_flag(enum oci_ns ns);
+/* Back to SCHED_OTHER, where that is allowed (T59); 0: the calling process. */
+int outside_reset_policy(pid_t pid, struct donjon_error *err);
 /* Writes the process into every v1 cgroup; to be called by the process itself. */
 int child_join_cgroups(const struct child_args *args, struct donjon_error *err);
 

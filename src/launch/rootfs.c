@@ -34,6 +34,8 @@ static int clone_rootfs(const struct dj_plan *plan, struct donjon_error *err)
 
 	if (tree < 0)
 		return dj_fail_os(err, -tree, "root.path: clone the tree at %s", path);
+	if (source_check_judged(tree, &plan->rootfs_judged, "root.path", path, err) < 0)
+		dj_close(&tree);
 	return tree;
 }
 
@@ -100,6 +102,31 @@ int readonly_rootfs(struct inside *s, uint32_t row, struct donjon_error *err)
 
 	(void)row;
 	return r < 0 ? dj_fail_os(err, -r, "make the root filesystem read-only") : 0;
+}
+
+/* As runc and crun, who join first and build there: the pivot will move the root of whoever is in it, and
+ * take the mounts it has.  Here nothing of a launch that fails before is seen there, and what it shares with
+ * others is not changed. */
+int join_mounts(struct inside *s, uint32_t row, struct donjon_error *err)
+{
+	dj_auto_close int tree =
+		sys_open_tree(s->root, "", SYS_OPEN_TREE_CLONE | SYS_AT_RECURSIVE | AT_EMPTY_PATH);
+	int r;
+
+	(void)row;
+	if (tree < 0)
+		return dj_fail_os(err, -tree, "clone the finished tree");
+	if (setns(s->mount_ns, CLONE_NEWNS) < 0)
+		return dj_fail_os(err, errno, "linux.namespaces: join the mount namespace");
+	dj_close(&s->mount_ns);
+	if (set_propagation(AT_FDCWD, "/", MS_REC | MS_PRIVATE, err) < 0)
+		return dj_note(err, "linux.namespaces: joined mount namespace");
+	r = sys_move_mount(tree, "", AT_FDCWD, "/", SYS_MOVE_MOUNT_F_EMPTY_PATH);
+	if (r < 0)
+		return dj_fail_os(err, -r, "linux.namespaces: attach the root filesystem in the joined mount namespace");
+	dj_close(&s->root);
+	s->root = dj_take_fd(&tree);
+	return 0;
 }
 
 /* For a root on initramfs, which pivot_root refuses (F17): the root filesystem lies on "/" already,

@@ -50,6 +50,8 @@ int open_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
 	if (!S_ISDIR(st.st_mode))
 		return dj_fail(err, DONJON_E_CONFIG, "root.path: %s must be a directory, not a link to one",
 			       path);
+	if (source_check_judged(o->root, &o->plan->rootfs_judged, "root.path", path, err) < 0)
+		return -1;
 	if (st.st_dev == host.st_dev && st.st_ino == host.st_ino)
 		return dj_fail(err, DONJON_E_CONFIG, "root.path: %s is the host's own root", path);
 	return 0;
@@ -249,7 +251,7 @@ int map_rootfs(struct outside *o, uint32_t row, struct donjon_error *err)
 
 int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err)
 {
-	int fds[3];
+	int fds[4];
 	size_t n = 0;
 
 	fds[n++] = o->plan_fd;
@@ -257,6 +259,8 @@ int send_hand_over(struct outside *o, uint32_t row, struct donjon_error *err)
 		fds[n++] = o->stage_proc;
 	if (!o->plan->joins && !o->plan->sources_by_stage)
 		fds[n++] = o->root;
+	if (o->namespaces[OCI_NS_MOUNT] >= 0)
+		fds[n++] = o->namespaces[OCI_NS_MOUNT];
 	if (o->request->gate >= 0)
 		fds[n++] = o->request->gate;
 	return wire_send(o->wire, WIRE_TELL, row, fds, n, err);

@@ -82,6 +82,15 @@ static int tighten_all(int tree, const struct plan_mount *mount, struct donjon_e
 	return set_attributes(tree, mount->attr_set & strict, 0, 0, true, err);
 }
 
+int source_check_judged(int tree, const struct file_identity *judged, const char *pointer, const char *path,
+			struct donjon_error *err)
+{
+	if (file_is(tree, judged))
+		return 0;
+	return dj_fail(err, DONJON_E_VERIFY, "%s: %s is another file than the one the policy has judged", pointer,
+		       path);
+}
+
 int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
 {
 	const char *source = plan_text(plan, mount->source);
@@ -100,6 +109,8 @@ int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, str
 	if (tree < 0)
 		return dj_fail_os(err, -tree, "%s.source: clone the mount at %s",
 				  plan_text(plan, mount->pointer), source);
+	if (source_check_judged(tree, &mount->source_judged, plan_text(plan, mount->pointer), source, err) < 0)
+		return -1;
 	if (whole && tighten_all(tree, mount, err) < 0)
 		return -1;
 	return dj_take_fd(&tree);

@@ -16,6 +16,11 @@ bool source_is_outside(const struct dj_plan *plan, const struct plan_mount *moun
  * dest-nofollow, and meant when a link is mounted. */
 bool source_covers_name(const struct plan_mount *mount, mode_t source);
 
+/* Between the policy's look at a name and the clone of what it means, whoever may write in a directory of
+ * its path may have put a link there: -1 if it is another file. */
+int source_check_judged(int tree, const struct file_identity *judged, const char *pointer, const char *path,
+			struct donjon_error *err);
+
 /* Clones the bind's source, whole if it is recursive. No attribute is set yet. */
 int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err);
 

@@ -46,8 +46,8 @@ static int open_joined_root(struct inside *s, struct donjon_error *err)
 
 int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 {
-	int fds[3] = { -1, -1, -1 };
-	size_t n = 3, used = 1;
+	int fds[4] = { -1, -1, -1, -1 };
+	size_t n = 4, used = 1;
 
 	if (wire_receive(s->wire, WIRE_TELL, row, fds, &n, err) < 0)
 		return -1;
@@ -60,6 +60,8 @@ int receive_hand_over(struct inside *s, uint32_t row, struct donjon_error *err)
 		s->self = fds[used++];
 	else if (used < n && !s->plan->sources_by_stage)
 		s->root = fds[used++];
+	if (used < n && !s->plan->joins && s->plan->ns[OCI_NS_MOUNT].kind == PLAN_NS_JOIN)
+		s->mount_ns = fds[used++];
 	if (used < n)
 		s->gate = fds[used++];
 	/* Listened to a second time, the socket tells who waits there: us, and not who made it. */
@@ -188,6 +190,7 @@ int main(int argc, char **argv)
 		.proc = -1,
 		.self = -1,
 		.root = -1,
+		.mount_ns = -1,
 		.empty_dir = -1,
 		.null = -1,
 	};

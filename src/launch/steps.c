@@ -52,6 +52,7 @@ static bool wants_cgroup_ns(const struct dj_plan *plan) { return is_new(plan, OC
 static bool wants_time_ns(const struct dj_plan *plan) { return plan->time_ns_inside; }
 static bool wants_devices(const struct dj_plan *plan) { return plan->devices.n > 0; }
 static bool wants_hostname(const struct dj_plan *plan) { return is_new(plan, OCI_NS_UTS) && (plan->hostname || plan->domainname); }
+static bool wants_joined_mounts(const struct dj_plan *plan) { return !plan->joins && plan->ns[OCI_NS_MOUNT].kind == PLAN_NS_JOIN; }
 static bool wants_loopback(const struct dj_plan *plan) { return is_new(plan, OCI_NS_NETWORK); }
 /* createContainer hooks may ask for the state, too, and their failure is one that poststop hooks see. */
 static bool wants_runtime_hooks(const struct dj_plan *plan)
@@ -67,6 +68,7 @@ static bool wants_readonly_paths(const struct dj_plan *plan) { return plan->read
 static bool wants_masks(const struct dj_plan *plan) { return plan->masked.n > 0; }
 static bool wants_readonly_root(const struct dj_plan *plan) { return plan->rootfs_readonly; }
 static bool wants_terminal(const struct dj_plan *plan) { return plan->terminal; }
+static bool lacks_terminal(const struct dj_plan *plan) { return !plan->terminal; }
 static bool wants_keyring(const struct dj_plan *plan) { return plan->new_keyring; }
 static bool wants_volatile(const struct dj_plan *plan) { return plan->rootfs_volatile; }
 static bool wants_readback(const struct dj_plan *plan)
@@ -118,7 +120,7 @@ const struct step launch_steps[] = {
 	{ "lend-procfs",        STEP_OUT,   wants_lent_procfs,  OUT(lend_procfs), NULL,
 	  "a mount of the process's own directory in /proc: what the container calls so is no such thing" },
 	{ "join-cgroups",       STEP_CHILD, makes_container,    NULL, NULL,
-	  "write 0 into every v1 tasks file" },
+	  "write 0 into every v1 tasks file, and into those of resctrl" },
 	{ "new-cgroup-namespace", STEP_CHILD, wants_cgroup_ns,  NULL, NULL,
 	  "unshare the cgroup namespace after joining, so that its root is our cgroup" },
 	{ "new-time-namespace", STEP_CHILD, wants_time_ns,      NULL, NULL,
@@ -177,8 +179,12 @@ const struct step launch_steps[] = {
 	  "make the root filesystem read-only, after the last mount point" },
 	{ "home",               STEP_IN,    lacks_home,         NULL, IN(find_home),
 	  "look up HOME in the image's passwd" },
+	{ "join-mount-namespace", STEP_IN,  wants_joined_mounts, NULL, IN(join_mounts),
+	  "enter the mount namespace to join and put the finished tree over its root" },
 	{ "pivot-root",         STEP_IN,    makes_container,    NULL, IN(pivot_root_step),
 	  "enter the root filesystem, detach the old root and prove that it is gone" },
+	{ "own-null",           STEP_IN,    lacks_terminal,     NULL, IN(own_null),
+	  "where 0-2 are the host's null device, put the container's" },
 	{ "terminal",           STEP_BOTH,  wants_terminal,     OUT(receive_terminal), IN(open_terminal),
 	  "open a terminal in the container's devpts and hand out its master" },
 	{ "session-keyring",    STEP_IN,    wants_keyring,      NULL, IN(new_keyring),

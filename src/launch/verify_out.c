@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* All of /proc/PID/status: NGROUPS_MAX groups, and what else there is. */
-enum { STATUS_MAX = 65536 * 11 + 8192 };
+/* /proc/PID/status as it mostly is, and with NGROUPS_MAX groups. */
+enum { STATUS_USUAL = 4096, STATUS_MAX = 65536 * 11 + 8192 };
 
 static const char *field(const char *status, const char *name)
 {
@@ -237,18 +237,28 @@ static int check_cgroup(struct outside *o, struct donjon_error *err)
 	return 0;
 }
 
-/* Anew, however often it has been read.  -ESRCH: the process has ended, and whose child it was knows. */
-static int read_status(int fd, char **out)
+static int read_from_start(int fd, size_t size, char **out)
 {
+	dj_auto_free char *text = malloc(size);
 	ssize_t n;
 
-	*out = malloc(STATUS_MAX);
-	if (!*out)
+	if (!text)
 		return -ENOMEM;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
-	n = file_read_kernel(fd, *out, STATUS_MAX);
-	return n < 0 ? (int)n : 0;
+	n = file_read_kernel(fd, text, size);
+	if (n < 0)
+		return (int)n;
+	*out = dj_take(text);
+	return 0;
+}
+
+/* Anew, however often it has been read.  -ESRCH: the process has ended, and whose child it was knows. */
+static int read_status(int fd, char **out)
+{
+	int r = read_from_start(fd, STATUS_USUAL, out);
+
+	return r == -EFBIG ? read_from_start(fd, STATUS_MAX, out) : r;
 }
 
 static uint32_t count_filters(const char *status)

@@ -1,6 +1,7 @@
 #include "oci/decode.h"
 
 #include "oci/field.h"
+#include "oci/pointer.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 
 /* ---- where we are, and what went wrong ---- */
 
-enum { PATH_MAX_STEPS = 16, KEY_SHOWN = 64, PATH_SHOWN = 512 };
+enum { PATH_MAX_STEPS = 16, PATH_SHOWN = 512 };
 
 void oci_enter(struct oci_decoder *d, struct oci_step *step, const char *key, size_t index)
 {
@@ -24,26 +25,14 @@ void oci_leave(struct oci_decoder *d)
 	d->at = d->at->up;
 }
 
-static bool is_plain_key(const char *key)
+static size_t print_step(char *buf, size_t room, const struct oci_step *step)
 {
-	return *key && key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	                               "0123456789_")] == '\0';
-}
+	int n = step->key ? oci_print_key(buf, room, step->key) : snprintf(buf, room, "[%zu]", step->index);
 
-static size_t print_step(char *buf, size_t room, const struct oci_step *step, bool first)
-{
-	int n;
-
-	if (!step->key)
-		n = snprintf(buf, room, "[%zu]", step->index);
-	else if (is_plain_key(step->key))
-		n = snprintf(buf, room, "%s%.*s", first ? "" : ".", KEY_SHOWN, step->key);
-	else
-		n = snprintf(buf, room, "[\"%.*s\"]", KEY_SHOWN, step->key);
 	return n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 
-/* "linux.seccomp.syscalls[3].names"; names that are no identifiers as in annotations["a.b"]. */
+/* "linux.seccomp.syscalls[3].names" */
 static const char *print_path(const struct oci_decoder *d, char buf[static PATH_SHOWN])
 {
 	const struct oci_step *steps[PATH_MAX_STEPS];
@@ -55,8 +44,8 @@ static const char *print_path(const struct oci_decoder *d, char buf[static PATH_
 	}
 	buf[0] = '\0';
 	while (n-- > 0)
-		used += print_step(buf + used, PATH_SHOWN - used, steps[n], used == 0);
-	return buf;
+		used += print_step(buf + used, PATH_SHOWN - used, steps[n]);
+	return buf[0] == '.' ? buf + 1 : buf;
 }
 
 int oci_decode_fail(struct oci_decoder *d, const char *fmt, ...)
@@ -115,16 +104,6 @@ int oci_read_ignored(struct oci_decoder *d, const struct json_value *value,
 {
 	(void)d, (void)value, (void)field, (void)to;
 	return OCI_UNSET;
-}
-
-int oci_read_present(struct oci_decoder *d, const struct json_value *value,
-                     const struct oci_field *field, void *to)
-{
-	(void)field;
-	if (json_kind(value) != JSON_KIND_OBJECT)
-		return oci_wrong_type(d, "an object", value);
-	*(bool *)to = true;
-	return OCI_STORED;
 }
 
 int oci_read_string(struct oci_decoder *d, const struct json_value *value,
@@ -239,7 +218,7 @@ static int get_word(struct oci_decoder *d, const struct json_value *value,
 	if (!s)
 		return oci_wrong_type(d, "a string", value);
 	if (!oci_word_value(words, s, out))
-		return oci_decode_fail(d, "unknown %s \"%.*s\"", words->what, KEY_SHOWN, s);
+		return oci_decode_fail(d, "unknown %s \"%.*s\"", words->what, OCI_KEY_SHOWN, s);
 	return 0;
 }
 
@@ -513,6 +492,11 @@ static int decode_document(const char *text, size_t size, const struct document 
 
 static void tell_ignored(struct oci_decoder *d)
 {
+	for (size_t i = 0; i < d->unknown_caps.n; i++)
+		if (d->n_ignored++ < OCI_IGNORED_MAX)
+			oci_strings_add(d->arena, &d->ignored,
+			                dj_arena_printf(d->arena, "process.capabilities: %.64s",
+			                                d->unknown_caps.v[i]));
 	if (d->n_ignored > OCI_IGNORED_MAX)
 		oci_strings_add(
 		        d->arena, &d->ignored,

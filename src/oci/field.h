@@ -78,7 +78,6 @@ struct oci_list {
 };
 
 oci_reader oci_read_ignored; /* known, and not for this platform */
-oci_reader oci_read_present; /* bool: an object is there */
 oci_reader oci_read_string;
 oci_reader oci_read_bool;
 oci_reader oci_read_number; /* of `size` bytes, min to max */

@@ -181,6 +181,20 @@ static const struct oci_field memory_policy_fields[] = {
 };
 static const struct oci_object memory_policy_object = OCI_OBJECT_OF(memory_policy_fields);
 
+/* ---- cache and memory bandwidth ---- */
+
+/* enableCMT and enableMBM of 1.1 and 1.2 say nothing that enableMonitoring does not (P57). */
+static const struct oci_field intel_rdt_fields[] = {
+	OCI_STRING(struct oci_intel_rdt, "closID", clos_id, OCI_EMPTY_IS_UNSET),
+	OCI_STRING(struct oci_intel_rdt, "l3CacheSchema", l3_cache_schema, OCI_EMPTY_IS_UNSET),
+	OCI_STRING(struct oci_intel_rdt, "memBwSchema", mem_bw_schema, OCI_EMPTY_IS_UNSET),
+	OCI_STRINGS(struct oci_intel_rdt, "schemata", schemata),
+	OCI_BOOL(struct oci_intel_rdt, "enableMonitoring", monitoring),
+	OCI_IGNORED("enableCMT"),
+	OCI_IGNORED("enableMBM"),
+};
+static const struct oci_object intel_rdt_object = OCI_OBJECT_OF(intel_rdt_fields);
+
 /* ---- linux ---- */
 
 static const struct oci_field linux_fields[] = {
@@ -200,7 +214,7 @@ static const struct oci_field linux_fields[] = {
 	OCI_STRINGS(L, "readonlyPaths", readonly_paths),
 	OCI_STRING(L, "mountLabel", mount_label, OCI_EMPTY_IS_UNSET),
 	OCI_GROUP_SETS(L, "personality", personality.set, &personality_object),
-	OCI_CUSTOM(L, "intelRdt", intel_rdt, oci_read_present, 0),
+	OCI_OBJECT(L, "intelRdt", intel_rdt, &intel_rdt_object, 0),
 	OCI_OBJECT(L, "memoryPolicy", memory_policy, &memory_policy_object, 0),
 };
 const struct oci_object oci_linux_object = OCI_OBJECT_OF(linux_fields);

@@ -52,7 +52,7 @@ struct oci_places {
 };
 
 extern const struct oci_places oci_config_places, oci_process_places, oci_linux_places,
-        oci_sysctl_places, oci_resources_places, oci_seccomp_places;
+        oci_rdt_places, oci_sysctl_places, oci_resources_places, oci_seccomp_places;
 
 /* Predicates several tables use. */
 #define OCI_PATH_MESSAGE      "must be a path of 1 to 4095 bytes"

@@ -110,14 +110,20 @@ static const struct oci_rule device_rules[] = {
 	OCI_WHOLE("", device_has_numbers, "needs major and minor"),
 };
 
-static bool is_interface_or_empty(const void *member)
+/* A number may be left to the kernel, once: "eth%d". */
+static bool is_interface_to_be(const void *member)
 {
-	return *oci_string_at(member) == '\0' || oci_is_interface(member);
+	const char *name = oci_string_at(member);
+	const char *pattern = strchr(name, '%');
+
+	if (pattern && (pattern[1] != 'd' || strchr(pattern + 1, '%')))
+		return false;
+	return *name == '\0' || oci_is_interface(member);
 }
 
 static const struct oci_rule net_device_rules[] = {
 	OCI_HOLDS("", struct oci_pair, key, oci_is_interface, OCI_INTERFACE_MESSAGE),
-	OCI_HOLDS(".name", struct oci_pair, value, is_interface_or_empty, OCI_INTERFACE_MESSAGE),
+	OCI_HOLDS(".name", struct oci_pair, value, is_interface_to_be, OCI_INTERFACE_MESSAGE),
 };
 
 static const struct oci_rule path_rules[] = {

@@ -276,6 +276,14 @@ struct oci_memory_policy {
 	char *nodes;
 };
 
+struct oci_intel_rdt {
+	bool set;
+	char *clos_id; /* "/": the root group; NULL: the container's id */
+	char *l3_cache_schema, *mem_bw_schema;
+	struct oci_strings schemata;
+	bool monitoring;
+};
+
 struct oci_linux {
 	bool set;
 	struct oci_namespace namespaces[OCI_NS_COUNT];
@@ -296,7 +304,7 @@ struct oci_linux {
 	char *mount_label;
 	OCI_OPT(uint64_t) personality; /* PER_* */
 	struct oci_memory_policy memory_policy;
-	bool intel_rdt; /* asked for (create refuses) */
+	struct oci_intel_rdt intel_rdt;
 };
 
 struct oci_spec {

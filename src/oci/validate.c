@@ -3,13 +3,14 @@
 #include "oci/validate.h"
 
 #include "oci/names.h"
+#include "oci/pointer.h"
 #include "oci/rule.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const struct oci_places *const all_places[] = {
-	&oci_config_places, &oci_linux_places,     &oci_process_places,
+	&oci_config_places, &oci_linux_places,     &oci_process_places, &oci_rdt_places,
 	&oci_sysctl_places, &oci_resources_places, &oci_seccomp_places,
 };
 
@@ -44,7 +45,7 @@ static int fail_rule(const struct oci_place *place, const struct oci_rule *rule,
 		(void)snprintf(where, sizeof(where), "[%zu]", i);
 		break;
 	case OCI_PLACE_MAP:
-		(void)snprintf(where, sizeof(where), "[\"%.64s\"]", oci_string_at(item));
+		(void)oci_print_key(where, sizeof(where), oci_string_at(item));
 		break;
 	case OCI_PLACE_KINDS:
 		(void)snprintf(where, sizeof(where), "[%s]",
@@ -105,4 +106,11 @@ int oci_validate_resources(const struct oci_resources *resources, struct donjon_
 	const struct oci_spec spec = { .linux.resources = *resources };
 
 	return check_places(&spec, &oci_resources_places, err);
+}
+
+int oci_validate_rdt(const struct oci_intel_rdt *rdt, struct donjon_error *err)
+{
+	const struct oci_spec spec = { .linux.intel_rdt = *rdt };
+
+	return check_places(&spec, &oci_rdt_places, err);
 }

@@ -6,7 +6,8 @@
 #include "oci/spec.h"
 
 int oci_validate(const struct oci_spec *spec, struct donjon_error *err);
-/* Resources alone (update). */
+/* Parts alone (update). */
 int oci_validate_resources(const struct oci_resources *resources, struct donjon_error *err);
+int oci_validate_rdt(const struct oci_intel_rdt *rdt, struct donjon_error *err);
 
 #endif

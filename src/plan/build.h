@@ -24,6 +24,7 @@ struct plan_input {
 	const char *notify; /* directory to be seen at PLAN_NOTIFY; NULL: none */
 	const struct oci_spec *spec;
 	const struct policy_settings *settings;
+	const struct policy_request *judged; /* the files whose names were judged; NULL: none was */
 	const struct host_facts *host;
 	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup;
 	bool die_with_parent; /* SIGKILL when the process that started it ends */

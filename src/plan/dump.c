@@ -3,6 +3,7 @@
 #include "plan/build.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "wrap/json.h"
 
 #include <inttypes.h>
@@ -19,28 +20,31 @@ struct dump {
 
 static void line(struct dump *d, const char *fmt, ...) DJ_PRINTF(2, 3);
 
+/* One line, whatever the document calls things (B33). */
 static void line(struct dump *d, const char *fmt, ...)
 {
-	for (;;) {
-		va_list ap;
-		int n;
+	char *one;
+	size_t room;
+	va_list ap;
+	int n;
 
-		va_start(ap, fmt);
-		n = vsnprintf(d->text + d->used, d->size - d->used, fmt, ap);
-		va_end(ap);
-		if (n < 0)
-			return;
-		if ((size_t)n + 1 < d->size - d->used) {
-			d->used += (size_t)n;
-			d->text[d->used++] = '\n';
-			d->text[d->used] = '\0';
-			return;
-		}
-		d->size = d->size * 2 + (size_t)n;
+	va_start(ap, fmt);
+	n = vasprintf(&one, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		abort();
+	room = (size_t)n * LOG_SHOWN + 2;
+	if (room > d->size - d->used) {
+		d->size = d->size * 2 + room;
 		d->text = realloc(d->text, d->size);
 		if (!d->text)
 			abort();
 	}
+	log_printable(one, d->text + d->used, d->size - d->used);
+	free(one);
+	d->used += strlen(d->text + d->used);
+	d->text[d->used++] = '\n';
+	d->text[d->used] = '\0';
 }
 
 static const char *text(const struct dump *d, plan_str s)
@@ -172,6 +176,23 @@ static void dump_process(struct dump *d)
 		line(d, "oom-score-adj %d", d->plan->oom_score_adj);
 }
 
+static void dump_rdt(struct dump *d)
+{
+	const plan_str *writes = plan_items(d->plan, d->plan->rdt_writes, plan_str);
+
+	if (!d->plan->rdt_group)
+		return;
+	line(d, "rdt-group %s%s", text(d, d->plan->rdt_group), d->plan->rdt_monitoring ? " monitored" : "");
+	for (uint32_t i = 0; i < d->plan->rdt_writes.n; i++) {
+		const char *lines = text(d, writes[i]);
+
+		for (size_t at = 0, n; lines[at]; at += n + 1) {
+			n = strcspn(lines + at, "\n");
+			line(d, "rdt-schema %.*s", (int)n, lines + at);
+		}
+	}
+}
+
 static void dump_kernel(struct dump *d)
 {
 	const struct plan_sysctl *sysctls = plan_items(d->plan, d->plan->sysctls, struct plan_sysctl);
@@ -199,6 +220,7 @@ static void dump_kernel(struct dump *d)
 		line(d, "device-rule %s %c %" PRId64 ":%" PRId64 " %s%s%s", rules[i].allow ? "allow" : "deny",
 		     rules[i].type, rules[i].major, rules[i].minor, rules[i].read ? "r" : "",
 		     rules[i].write ? "w" : "", rules[i].mknod ? "m" : "");
+	dump_rdt(d);
 	for (uint32_t i = 0; i < d->plan->hooks.n; i++)
 		line(d, "hook %d %s", hooks[i].kind, text(d, hooks[i].path));
 }

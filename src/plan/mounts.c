@@ -360,6 +360,16 @@ static int add_mount(struct mounts *m, const struct oci_mount *mount, const char
 	return 0;
 }
 
+/* Mounts that the policy added are not among those it judged. */
+static void remember_judged(struct mounts *m, size_t index)
+{
+	const struct policy_request *judged = m->in->judged;
+	size_t first = m->in->settings->mounts_added;
+
+	if (judged && index >= first && index - first < judged->sources.n)
+		m->v[m->n - 1].source_judged = judged->sources.v[index - first].judged;
+}
+
 static int add_own_dev(struct mounts *m, struct donjon_error *err)
 {
 	char destination[] = "/dev", type[] = "tmpfs", nosuid[] = "nosuid", atime[] = "strictatime";
@@ -502,6 +512,7 @@ int plan_mounts(struct plan_block *block, const struct plan_input *in, struct po
 			(void)snprintf(pointer, sizeof(pointer), "mounts[%zu]", i - ours);
 		if (add_mount(&m, &spec->mounts.v[i], pointer, err) < 0)
 			return -1;
+		remember_judged(&m, i);
 	}
 	if (in->notify && add_notify(&m, record, err) < 0)
 		return -1;

@@ -1,6 +1,8 @@
 /* Which namespaces to make and which to join; id maps and time offsets. */
 #include "plan/part.h"
 
+#include "oci/pointer.h"
+
 static void set_time_offsets(struct plan_block *block, const struct oci_linux *linux)
 {
 	struct dj_plan *plan = PLAN(block);
@@ -32,6 +34,8 @@ static struct plan_list add_net_devices(struct plan_block *block, const struct o
 		const struct oci_pair *device = &linux->net_devices.v[i];
 
 		devices[i].name = plan_add_text(block, device->key);
+		devices[i].pointer =
+			plan_add_text(block, oci_pointer(block->arena, "linux.netDevices", device->key));
 		devices[i].inside = plan_add_text(block, *device->value ? device->value : device->key);
 	}
 	return plan_add_list(block, devices, linux->net_devices.n, sizeof(*devices));

@@ -14,6 +14,7 @@ plan_part plan_process;    /* args, env, cwd, limits, scheduling, terminal */
 plan_part plan_filters;    /* guard and profile, compiled and simulated */
 plan_part plan_mounts;     /* root filesystem and mounts with numeric flags */
 plan_part plan_files;      /* device nodes, masked and read-only paths, sysctls */
+plan_part plan_rdt;        /* the group of resctrl and its schemata */
 plan_part plan_hooks;      /* hooks, and the state they are told */
 plan_part plan_join;       /* what only a process that joins a container has */
 

@@ -10,6 +10,7 @@
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
 
+#include "base/file.h"
 #include "oci/spec.h" /* enum oci_ns, enum oci_hook_kind */
 
 #include <linux/filter.h>
@@ -64,6 +65,7 @@ struct plan_mount {
 	bool source_nofollow, dest_nofollow; /* src-nofollow or copy-symlink, dest-nofollow */
 	plan_str destination; /* clean, absolute */
 	plan_str source, type;
+	struct file_identity source_judged; /* of a bind */
 	struct plan_list data; /* of plan_str: "key=value" or "flag", for fsconfig */
 	plan_str pointer;     /* "mounts[3]" for errors */
 	plan_str label;       /* SELinux, for the root of what takes no context= */
@@ -82,6 +84,7 @@ struct plan_device {
 
 struct plan_rlimit {
 	int32_t type;
+	bool optional; /* ours: where it cannot be set the caller's stays, and is recorded */
 	uint64_t soft, hard;
 };
 
@@ -93,6 +96,7 @@ struct plan_sysctl {
 
 struct plan_net_device {
 	plan_str name, inside; /* inside may end in %d */
+	plan_str pointer;      /* "linux.netDevices.eth0" for errors */
 };
 
 struct plan_hook {
@@ -139,6 +143,7 @@ struct dj_plan {
 	bool joins; /* the process joins a running container (exec): nothing of the container is made */
 
 	plan_str id, bundle, rootfs;
+	struct file_identity rootfs_judged;
 	plan_str hostname, domainname;
 	plan_str oci_version, state_tail; /* the state JSON for hooks: "bundle":...,"annotations":{...} */
 
@@ -228,6 +233,12 @@ struct dj_plan {
 	bool device_rules_set, device_rules_optional;
 	struct plan_list device_rules;  /* of struct oci_device_rule, in order, defaults included */
 	bool cgroup_chown;         /* G1 */
+
+	/* resctrl (P55-P57) */
+	plan_str rdt_group; /* a directory's name; "/": the root group */
+	bool rdt_named;     /* by the configuration: it outlives the container */
+	bool rdt_monitoring;
+	struct plan_list rdt_writes; /* of plan_str: lines for `schemata`, one write each */
 };
 
 /* Access: checked against the block's bounds by an assertion. */

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* The last of two entries with one name wins (P16), at the first one's place. */
 static struct plan_list add_environment(struct plan_block *block, const struct oci_strings *env)
@@ -59,13 +60,16 @@ static void set_scheduling(struct plan_block *block, const struct oci_process *p
 	plan->oom_score_adj = process->oom_score_adj.v;
 }
 
-static struct plan_list add_rlimits(struct plan_block *block, const struct oci_process *process)
+static struct plan_list add_rlimits(struct plan_block *block, const struct plan_input *in)
 {
+	const struct oci_process *process = &in->spec->process;
 	struct plan_rlimit *limits = dj_arena_array(block->arena, process->rlimits.n + 1, sizeof(*limits));
 
 	for (size_t i = 0; i < process->rlimits.n; i++)
 		limits[i] = (struct plan_rlimit){
 			.type = process->rlimits.v[i].type,
+			.optional = process->rlimits.v[i].type == RLIMIT_CORE &&
+				    in->settings->added_core,
 			.soft = process->rlimits.v[i].soft,
 			.hard = process->rlimits.v[i].hard,
 		};
@@ -78,7 +82,7 @@ int plan_process(struct plan_block *block, const struct plan_input *in, struct p
 	const struct oci_process *process = &in->spec->process;
 	struct plan_list args = plan_add_strings(block, &process->args);
 	struct plan_list env = add_environment(block, &process->env);
-	struct plan_list rlimits = add_rlimits(block, process);
+	struct plan_list rlimits = add_rlimits(block, in);
 	char cwd[PATH_MAX];
 	plan_str directory;
 	struct dj_plan *plan;

@@ -1,6 +1,7 @@
 #include "plan/unit.h"
 
 #include "base/cleanup.h"
+#include "oci/pointer.h"
 #include "plan/part.h"
 
 #include <ctype.h>
@@ -197,7 +198,8 @@ static int add_properties(struct plan_block *block, const struct plan_input *in,
 		properties[n] = (struct plan_property){ .type = (uint8_t)allowed[row].type };
 		properties[n].name = plan_add_text(block, allowed[row].name);
 		if (!read_value(block, value, &properties[n]))
-			return dj_fail(err, DONJON_E_CONFIG, "annotations[\"%s\"]: cannot read \"%.64s\"", key, value);
+			return dj_fail(err, DONJON_E_CONFIG, "%s: cannot read \"%.64s\"",
+				       oci_pointer(block->arena, "annotations", key), value);
 		if (seconds)
 			properties[n].number *= UINT64_C(1000000);
 		n++;

@@ -21,7 +21,7 @@ static const struct {
 	{ "ns.net", POLICY_BASELINE, harden_network_namespace,
 	  "refuses the host's network namespace; makes an own one for an unprivileged caller" },
 	{ "ns.ipc", POLICY_BASELINE, harden_host_namespace, "refuses the host's IPC namespace" },
-	{ "ns.mnt", POLICY_BASELINE, harden_mount_namespace, "refuses the host's mount namespace" },
+	{ "ns.mnt", POLICY_BASELINE, harden_mount_namespace, "refuses the host's mount namespace and others joined by path" },
 	{ "ns.uts", POLICY_RESTRICTED, harden_own_namespace, "makes an own UTS namespace" },
 	{ "ns.cgroup", POLICY_RESTRICTED, harden_own_namespace, "makes an own cgroup namespace" },
 	/* before everything that asks who an id is outside */
@@ -91,7 +91,7 @@ static const struct {
 	{ "sysctl.safe", POLICY_BASELINE, harden_sysctls, "refuses sysctls off the safe list" },
 	{ "keyring.private", POLICY_BASELINE, harden_keyring,
 	  "new session keyring, whatever --no-new-keyring says" },
-	{ "proc.fds", POLICY_HARDENED, harden_fds, "refuses --preserve-fds", true },
+	{ "proc.fds", POLICY_HARDENED, harden_fds, "refuses --preserve-fds, and directories as standard streams", true },
 	{ "env.loader", POLICY_HARDENED, harden_loader,
 	  "refuses loader variables that point into a writable place" },
 	/* after all that is about the process */

@@ -129,6 +129,7 @@ void harden_core(struct harden *h)
 	else
 		core = add_rlimit(h, RLIMIT_CORE);
 	core->soft = core->hard = 1;
+	h->result->settings.added_core = true;
 	harden_changed(h, "/process/rlimits", before ? before : "", "RLIMIT_CORE 1:1");
 }
 

@@ -49,7 +49,9 @@ static char *describe_sharing(struct harden *h, size_t i)
 	const struct oci_namespace *ns = &h->spec->linux.namespaces[kinds[i].kind];
 
 	if (ns->set)
-		return harden_text(h, "joins the host's %s namespace by path", kinds[i].word);
+		return harden_text(h, "joins %s %s namespace by path",
+		                   namespace_is_host(h->spec, kinds[i].kind) ? "the host's" : "another's",
+		                   kinds[i].word);
 	return harden_text(h, "shares the host's %s namespace", kinds[i].word);
 }
 
@@ -66,7 +68,7 @@ void harden_mount_namespace(struct harden *h)
 {
 	size_t i = kind_of_check(h->check);
 
-	if (namespace_is_host(h->spec, kinds[i].kind))
+	if (namespace_is_host(h->spec, kinds[i].kind) || h->spec->linux.namespaces[OCI_NS_MOUNT].path)
 		harden_refused(h, "/linux/namespaces", describe_sharing(h, i),
 		               "a mount namespace of its own", NULL);
 	if (h->request->no_pivot)

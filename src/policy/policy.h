@@ -9,6 +9,7 @@
 #define POLICY_POLICY_H
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/host.h"
 #include "oci/spec.h"
 
@@ -68,6 +69,7 @@ struct policy_bind_source {
 	char *resolved;      /* the real path, by a listed name if it has one; NULL: as written */
 	const char *carries; /* a listed directory mounted below, which the bind shows as well; or NULL */
 	struct policy_layers layers; /* of an overlay; none: not looked at */
+	struct file_identity judged;
 };
 
 /* A program that runs on the host as a hook, and that others could change. */
@@ -96,9 +98,11 @@ struct policy_request {
 	OCI_LIST(struct policy_override) overrides;
 	struct policy_file file;
 	bool preserve_fds;    /* --preserve-fds was given with a number > 0 */
+	const char *stdio_flaw; /* what is open as a standard stream and leads into the host; or NULL */
 	const char *bundle;   /* absolute; for fs.host-paths exemptions (decision 3) */
 	const char *rootfs;   /* absolute */
 	const char *rootfs_name; /* the real path, by a listed name if it has one; NULL: as written */
+	struct file_identity rootfs_judged;
 	bool no_pivot, no_new_keyring; /* --no-pivot, --no-new-keyring */
 	unsigned cpus; /* of the host, for the masks of each; 0: not known */
 	OCI_LIST(struct policy_bind_source) sources; /* as spec->mounts; may be shorter */
@@ -155,7 +159,7 @@ struct policy_settings {
 	bool force_keyring;       /* a new session keyring whatever --no-new-keyring says */
 	size_t mounts_added;      /* the first n mounts are ours: mounts[i] of the config is n + i */
 	/* Limits we added: those the host cannot apply are recorded, not errors (decision 16). */
-	bool added_memory, added_swap, added_pids, added_cpu_weight, added_devices;
+	bool added_memory, added_swap, added_pids, added_cpu_weight, added_devices, added_core;
 };
 
 /* How the rootfs gets its owners in a user namespace, a step of design.md §3: what is expected, and

@@ -22,6 +22,11 @@ void harden_fds(struct harden *h)
 		harden_refused(h, NULL,
 		               "--preserve-fds or LISTEN_FDS hands descriptors of the host to the container",
 		               "fds 0, 1 and 2 only", "preserve");
+	/* With a terminal it is that one, whatever ours are. */
+	if (h->request->stdio_flaw && !h->spec->process.terminal && !overridden(h, "preserve"))
+		harden_refused(h, NULL,
+		               harden_text(h, "a standard stream is %s of the host", h->request->stdio_flaw),
+		               "files, pipes, sockets and terminals", "preserve");
 }
 
 void harden_keyring(struct harden *h)

@@ -180,6 +180,9 @@ int store_remove(struct store *store, const char *id, int dir_fd, struct donjon_
 	/* Somebody else's removal came first, and the name may be a new container's by now. */
 	if (r <= 0)
 		return r;
+	/* Empty: it has just been taken, perhaps without a descriptor left to look into it. */
+	if (unlinkat(store->root_fd, id, AT_REMOVEDIR) == 0)
+		return 0;
 	/* The state last: until then a removal that was interrupted can be repeated. */
 	r = empty_directory(dir_fd, STORE_STATE_FILE, DEPTH_MAX);
 	if (r == 0)

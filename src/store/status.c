@@ -39,11 +39,16 @@ struct field {
 	const char *key;
 	enum kind kind;
 	size_t offset;
+	bool later; /* records that a donjon before this field wrote have none: as if it said nothing */
 };
 
 #define FIELD(key, kind, member)                                                                   \
 	{                                                                                          \
-		key, kind, offsetof(struct store_record, member)                                   \
+		key, kind, offsetof(struct store_record, member), false                            \
+	}
+#define LATER_FIELD(key, kind, member)                                                             \
+	{                                                                                          \
+		key, kind, offsetof(struct store_record, member), true                             \
 	}
 static const struct field fields[] = {
 	FIELD("id", STRING, id),
@@ -66,6 +71,9 @@ static const struct field fields[] = {
 	FIELD("selinuxLabel", STRING, selinux_label),
 	FIELD("listenerPath", STRING, listener_path),
 	FIELD("listenerMetadata", STRING, listener_metadata),
+	LATER_FIELD("rdtGroup", STRING, rdt_group),
+	LATER_FIELD("rdtMade", BOOL, rdt_made),
+	LATER_FIELD("rdtMonitored", BOOL, rdt_monitored),
 	FIELD("idRange", UINT32, id_range),
 };
 
@@ -95,6 +103,11 @@ static bool field_from_json(const struct field *field, const struct json_value *
 	void *at = (char *)record + field->offset;
 	uint64_t number = 0;
 
+	if (!value && field->later) {
+		if (field->kind == STRING)
+			*(char **)at = dj_arena_strdup(arena, "");
+		return true;
+	}
 	if (field->kind == STRING) {
 		const char *text = value ? json_text(value) : NULL;
 

@@ -49,6 +49,10 @@ struct store_record {
 	char *selinux_label; /* its program's; "": none */
 	/* Where the listener of a filter that notifies goes; "": nowhere. */
 	char *listener_path, *listener_metadata;
+	/* Of resctrl: "" for none, "/" for the root group; made: removed with the container; monitored: so is
+	 * the monitoring group of the container's name. */
+	char *rdt_group;
+	bool rdt_made, rdt_monitored;
 	uint32_t id_range;      /* reserved slot, 0: none */
 	struct store_pair *annotations;
 	size_t n_annotations;

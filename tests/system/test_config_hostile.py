@@ -42,7 +42,6 @@ def insert(text, at="{"):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("text", [
     "[" * 100_000 + "]" * 100_000,
     '{"a":' * 100_000 + "1" + "}" * 100_000,
@@ -53,7 +52,6 @@ def test_t29_nesting(refuse, text):
     refuse(text)
 
 
-@pytest.mark.refusal
 def test_t29_nesting_in_an_unknown_property(refuse):
     """Not even where the document would be ignored."""
     refuse(insert('"x":' + "[" * 100_000 + "]" * 100_000 + ","))
@@ -62,7 +60,6 @@ def test_t29_nesting_in_an_unknown_property(refuse):
 # T30: what is not an ordinary file
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind", ["fifo", "zero", "directory", "missing", "sparse", "large", "socket", "empty"])
 def test_t30_odd_files(cells, fail, bound, kind):
     cell = cells(b.spec())
@@ -92,7 +89,6 @@ def test_t30_odd_files(cells, fail, bound, kind):
         listener.close()
 
 
-@pytest.mark.refusal
 def test_t30_a_link_to_the_canary(cells, fail, canary):
     """What it names is not JSON; it is not changed either."""
     cell = cells(b.spec())
@@ -106,7 +102,6 @@ def test_t30_a_link_to_the_canary(cells, fail, canary):
 # T31: what is not JSON
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("text", [
     raw() + "x", raw() + raw(), raw() + "\n{}", "/* c */" + raw(), "// c\n" + raw(), raw().replace('"', "'"),
     insert('"a":1,,'), raw()[:-1] + ",}", insert('"a":NaN,'), insert('"a":Infinity,'), insert('"a":01,'),
@@ -132,7 +127,6 @@ def test_t31_white_space_is_fine(cells, text):
 # T32: duplicate keys, and keys that differ by case only
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("at, key, text", [
     ("{", "ociVersion", '"ociVersion":"1.0.2",'),
     ('"process": {', "terminal", '"terminal":false,'),
@@ -154,7 +148,6 @@ def test_t32_duplicate_keys(cells, fail, level, at, key, text):
     fail(cell.create(), key, cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("at, text", [
     ('"process": {', '"NoNewPrivileges":false,'),
     ('"process": {', '"nonewprivileges":true,'),
@@ -216,7 +209,6 @@ def _numbers():
             yield pytest.param(path, value, id=f"{path}-{value[:20]}")
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("path, value", _numbers())
 def test_t33_numbers(cells, fail, path, value):
     """Per-field range; never wrapped, rounded or truncated (B31, B34)."""
@@ -276,7 +268,6 @@ STRINGS = ["process.cwd", "process.args.0", "process.env.0", "root.path", "hostn
            "process.selinuxLabel", "linux.mountLabel"]
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("path", STRINGS)
 @pytest.mark.parametrize("form", [b"\\u0000", b"\0"], ids=["escaped", "raw"])
 def test_t34_nul(cells, fail, path, form):
@@ -288,7 +279,6 @@ def test_t34_nul(cells, fail, path, form):
     fail(cell.create(), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("form", [b"\\u0000", b"\0"], ids=["escaped", "raw"])
 def test_t34_nul_in_a_key(cells, fail, form):
     cell = cells(b.spec())
@@ -296,7 +286,6 @@ def test_t34_nul_in_a_key(cells, fail, form):
     fail(cell.create(), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("form", [
     b"\xff", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xc3", b"\\ud800", b"\\udc00\\ud800",
     b"\x80",
@@ -310,7 +299,6 @@ def test_t35_invalid_utf8(cells, fail, path, form):
     fail(cell.create(), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
 def test_t35_other_encodings(cells, fail, encoding):
     cell = cells(b.spec())
@@ -347,7 +335,6 @@ def test_t37_unknown_properties_are_ignored(cells, base, level, path):
     assert path in json.dumps(cell.state()["hardening"])
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("path, value, name", [
     ("linux.namespaces.0.type", "nonsense", "linux.namespaces[0].type"),
     ("process.rlimits.0.type", "RLIMIT_NONSENSE", "process.rlimits[0].type"),
@@ -412,7 +399,6 @@ def test_versions(cells, version):
     assert cells(config).run().status == 7
 
 
-@pytest.mark.refusal
 def test_a_mount_label_needs_selinux(cells, fail, can, level):
     """P52: engines send one where they found SELinux; where it is off nothing would be labelled."""
     if can.selinux:
@@ -426,7 +412,6 @@ def test_a_mount_label_needs_selinux(cells, fail, can, level):
 # What the specification requires
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("path, name", [
     ("ociVersion", "ociVersion"), ("root", "root"), ("root.path", "root.path"), ("process", "process"),
     ("process.cwd", "process.cwd"), ("process.args", "process.args"),
@@ -443,7 +428,6 @@ def test_required_properties(cells, fail, path, name):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("change, name", [
     (lambda c: c["process"].update(args=[]), "process.args"),
     (lambda c: c["process"].update(args=None), "process.args"),
@@ -464,7 +448,6 @@ def test_invalid_documents(refuse, change, name):
     refuse(config, name)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("change, name", [
     (lambda c: c["process"]["rlimits"].append(dict(c["process"]["rlimits"][0])), "process.rlimits"),
     (lambda c: (b.namespace(c, "uts", present=False), c.pop("hostname"), c.update(domainname="d")), "domainname"),
@@ -589,7 +572,6 @@ def _crowd(path, text):
     return json.dumps(config).replace('"@@"', text)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("what", [*CROWDS, *NAMED_CROWDS])
 def test_t38_a_million(cells, fail, bound, what):
     """A cap that is named, in bounded time and memory: of the document (16 MiB), or of the list."""
@@ -607,7 +589,6 @@ def test_t38_a_million(cells, fail, bound, what):
     fail(result, "larger than" if large else path[-1], ("larger than", "more than 131072"), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("what", CROWDS)
 def test_t38_more_than_a_list_may_have(cells, fail, bound, what):
     """What a reader of the document still gets: named by its path."""
@@ -625,7 +606,6 @@ def test_t38_more_than_a_list_may_have(cells, fail, bound, what):
 LONG = "x" * (1 << 20)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("place, value, name", [
     ("hostname", LONG, "hostname"), ("domainname", LONG, "domainname"), ("root.path", "/" + "x" * 4096, "root.path"),
     ("process.cwd", "/" + "x" * 4096, "process.cwd"), ("process.cwd", LONG, "process.cwd"),
@@ -688,7 +668,6 @@ def test_t39_arguments_beyond_the_kernels_room(cells, fail, level, size, ok):
 MAP = {"containerID": 0, "hostID": 100000, "size": 65536}
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("uid, gid, userns", [
     ([MAP, MAP], [MAP], True),
     ([MAP, {"containerID": 1000, "hostID": 300000, "size": 1}], [MAP], True),
@@ -729,7 +708,6 @@ def test_t40_container_zero_unmapped(cells):
 
 
 @pytest.mark.peer(crun="crun 1.8.1 gives the host's /dev/null to the container's root")
-@pytest.mark.refusal
 def test_t40_the_user_is_not_mapped(cells, fail):
     """P19: before anything is made."""
     config = b.spec()
@@ -742,7 +720,6 @@ def test_t40_the_user_is_not_mapped(cells, fail):
 # T41: namespaces by path
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind, path", [
     ("network", "/proc/self/ns/uts"), ("uts", "/proc/self/ns/net"), ("pid", "/proc/self/ns/mnt"),
     ("user", "/proc/self/ns/pid"), ("ipc", "/etc/passwd"), ("network", "/nonexistent"), ("network", "/dev/null"),
@@ -760,7 +737,6 @@ def test_t41_wrong_namespace_paths(cells, fail, work, kind, path):
     fail(cell.create(), "linux.namespaces", cell=cell)
 
 
-@pytest.mark.refusal
 def test_t41_the_pid_namespace_of_a_dead_init(cells, fail, work):
     """Nothing can be forked in it any more."""
     holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sleep", "60"])
@@ -819,7 +795,6 @@ def test_t43_ping_group_range(cells, level, value):
     assert low == 0 and high == {"0 0": 0, "0 2147483647": 2147483647 if level == "none" else 65535}[value]
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("key, value", [
     ("kernel.hostname", "x"), ("kernel.core_pattern", "x"), ("kernel.randomize_va_space", "0"),
     ("vm.overcommit_memory", "1"), ("fs.file-max", "10"), ("net..ipv4", "1"), ("net.ipv4.", "1"), (".net.ipv4", "1"),
@@ -835,7 +810,6 @@ def test_t43_refused_sysctls(refuse, key, value):
     refuse(config, ("linux.sysctl", "sysctl"))
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind, key", [
     ("network", "net.ipv4.ip_forward"), ("ipc", "kernel.msgmax"), ("ipc", "fs.mqueue.msg_max"), ("uts", "kernel.domainname"),
 ])
@@ -854,7 +828,6 @@ def test_t43_sysctls_of_the_hosts_namespaces(cells, fail, kind, key, how):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_t43_a_value_the_kernel_refuses(refuse):
     config = b.spec()
     config["linux"]["sysctl"] = {"net.ipv4.ip_forward": "nonsense"}
@@ -874,7 +847,6 @@ def _hook(kind, path="/bin/sh", script=None, **fields):
 HOOKS_OF_CREATE = ["prestart", "createRuntime", "createContainer"]
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind", HOOKS_OF_CREATE)
 @pytest.mark.parametrize("case", ["relative", "missing", "not-executable", "directory", "empty", "dangling", "fails", "dies"])
 def test_t44_bad_hooks(cells, fail, work, kind, case):
@@ -892,7 +864,6 @@ def test_t44_bad_hooks(cells, fail, work, kind, case):
         assert "7" in line
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("timeout", [0, -1, 1.5, "5", 4294967296])
 def test_t44_bad_timeouts(refuse, timeout):
     """J6, P38."""
@@ -901,7 +872,6 @@ def test_t44_bad_timeouts(refuse, timeout):
     refuse(config, "timeout")
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind", HOOKS_OF_CREATE)
 @pytest.mark.parametrize("script", ["sleep 600", "trap '' TERM INT HUP; while :; do sleep 100; done", "sleep 600 & wait"],
                          ids=["sleeps", "ignores-signals", "has-a-child"])
@@ -925,7 +895,6 @@ def test_t44_a_daemon_that_holds_the_pipes(cells, host):
             os.kill(pid, 9)
 
 
-@pytest.mark.refusal
 def test_t44_a_hook_that_floods(cells, fail, bound):
     """The captured output is capped; the error still is one line."""
     config = b.spec()
@@ -967,7 +936,6 @@ def test_t44_hooks_get_nothing_but_their_environment(cells, work):
 # T45: resources
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("change, name", [
     (lambda r: r.update(hugepageLimits=[{"pageSize": "2MB/../../x", "limit": 1}]), "pageSize"),
     (lambda r: r.update(hugepageLimits=[{"pageSize": "../2MB", "limit": 1}]), "pageSize"),
@@ -1007,7 +975,6 @@ def test_t45_resources(refuse, can, change, name):
     refuse(config, name)
 
 
-@pytest.mark.refusal
 def test_t45_unified_needs_v2(cells, fail, can):
     """P85: an error on v1; an unknown controller is an error on v2."""
     config = b.spec()
@@ -1062,7 +1029,6 @@ def test_t46_an_annotation_may_raise_the_level(cells, runtime):
     assert result.ok and result.documents()[0]["status"]["Seccomp"] == "2", result
 
 
-@pytest.mark.refusal
 def test_t46_an_annotation_does_not_override(cells, fail, runtime):
     """Unless the policy file says that it may."""
     rt = runtime.at("hardened")
@@ -1073,7 +1039,6 @@ def test_t46_an_annotation_does_not_override(cells, fail, runtime):
     fail(cell.create(), "ns.net", cell=cell, runtime=rt)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("path", ["../escape", "/a/../../escape", "a\nb", "/a/../b", "..", "/..", "x" * 5000])
 def test_t46_cgroups_path(cells, fail, path):
     config = b.spec()
@@ -1102,7 +1067,6 @@ def test_t46_cgroups_paths_that_are_fine(cells, host, path):
         os.rmdir(directory)
 
 
-@pytest.mark.refusal
 def test_t46_the_cgroup_of_another_container(cells, fail):
     """2.1: two containers in one cgroup share limits and kill each other."""
     first = cells(b.spec("sleep"))
@@ -1120,7 +1084,6 @@ def test_t46_the_cgroup_of_another_container(cells, fail):
 # T47: ids and paths of the command line
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("id", [
     ".", "..", "", "a/b", "/abs", "../up", "x" * 300, "new\nline", "esc\033[1m", "blank blank", ".hidden", "-x", "+x",
     "ünïcode", "a\\b", "a:b", "%n%s!", "*",
@@ -1175,13 +1138,11 @@ def test_t47_files_of_the_command_line(cells, rt, canary, host, fail, work, flag
         fail(result, str(path), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("bundle", ["/nonexistent", "/etc/passwd", "/dev/null", "/tmp"])
 def test_t47_bundles(rt, fail, bundle):
     fail(rt.call("create", "--bundle", bundle, "dt-bundle"), bundle)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("root", ["/", "/dev/null", "/etc/passwd/x", "/proc/self"])
 def test_t47_roots(runtime, cells, fail, root):
     bundle = cells.bundle()
@@ -1190,7 +1151,6 @@ def test_t47_roots(runtime, cells, fail, root):
     fail(result, root)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("form", ["missing", "long"])
 def test_t47_console_sockets(cells, fail, work, form):
     config = b.spec()
@@ -1201,7 +1161,6 @@ def test_t47_console_sockets(cells, fail, work, form):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_a_terminal_needs_a_console_socket(cells, fail):
     """M8."""
     config = b.spec()
@@ -1211,7 +1170,6 @@ def test_a_terminal_needs_a_console_socket(cells, fail):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_a_console_socket_needs_a_terminal(cells, fail, work):
     """F15, as runc."""
     cell = cells(b.spec())

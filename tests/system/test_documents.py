@@ -62,7 +62,6 @@ def test_rootless_spec(runtime, work):
     assert sysfs["type"] in ("none", "bind") and "rbind" in sysfs["options"]
 
 
-@pytest.mark.refusal
 def test_spec_does_not_overwrite(runtime, work, fail):
     """F53."""
     (work / "config.json").write_text("mine")

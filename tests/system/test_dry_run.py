@@ -51,15 +51,28 @@ def test_the_steps_follow_the_document(cells):
     assert set(steps(plain)) < set(steps(rich))
 
 
+def test_a_document_writes_no_lines_of_the_report(cells):
+    """What a hostile document calls things neither looks like another line nor moves the cursor."""
+    config = b.spec()
+    config["x\nlaunch\n  all is well\x1b[31m"] = 1
+    config["linux"]["devices"] = [{"path": "/dev/a\nlaunch\n  all is well\x1b[31m", "type": "c", "major": 10, "minor": 229}]
+    report = _dry(cells(config)).out
+    assert "all is well" in report and "\x1b" not in report
+    assert not [line for line in report.splitlines() if line.startswith("  all is well")]
+
+
 def test_ignored_properties_are_listed(cells):
+    """P23, decisions 31 and 32: here, by `state`, and in the log at level debug."""
     config = b.spec("sleep")
     config["process"]["frobnicate"] = 1
+    config["process"]["capabilities"]["bounding"].append("CAP_NONSENSE")
+    ignored = ["process.frobnicate", "process.capabilities: CAP_NONSENSE"]
     cell = cells(config)
-    assert "process.frobnicate" in _dry(cell).out
-    assert _dry(cell, "run", "--format", "json").json()["ignored"] == ["process.frobnicate"]
+    assert all(name in _dry(cell).out for name in ignored)
+    assert _dry(cell, "run", "--format", "json").json()["ignored"] == ignored
+    assert cell.create().ok and cell.state()["hardening"]["ignored"] == ignored
 
 
-@pytest.mark.refusal
 @pytest.mark.levels("hardened")
 def test_what_would_be_refused(cells, host, level):
     """Decision 39: status 3, with every finding and its override."""
@@ -76,7 +89,6 @@ def test_what_would_be_refused(cells, host, level):
     host.check()
 
 
-@pytest.mark.refusal
 def test_errors_are_errors(cells, fail):
     """Status 1: the document is wrong, not strict."""
     cell = cells(b.spec())

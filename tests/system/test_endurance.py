@@ -280,6 +280,15 @@ def test_t73_few_descriptors(cells, base_or_fail, clean, level, number):
     clean(cell)
 
 
+@pytest.mark.parametrize("number", [4, 5, 6])
+def test_t73_a_name_is_given_back(cells, rt, state_root, level, number):
+    """No descriptor is left to look into the directory that was just made for it."""
+    cell = cells(b.spec())
+    result = cell.run(preexec_fn=_limited(resource.RLIMIT_NOFILE, number))
+    assert not result.ok and "too many open files" in result.err.lower(), result
+    assert not (state_root / cell.id).exists()
+
+
 def test_a_thousand_mounts_under_a_thousand_descriptors(cells, work, level):
     """Issue 3: 1,000 bind mounts under a limit of 1,024."""
     config = b.spec("report")

@@ -140,7 +140,6 @@ def test_states(cells, level, state):
         assert _stats(cell)["pids"]["current"] >= 1
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("flags", [["--stats"], []], ids=["stats", "watch"])
 def test_stopped(cells, level, flags):
     with states.cell_in(cells, "stopped") as cell:
@@ -148,14 +147,12 @@ def test_stopped(cells, level, flags):
         assert result.status == 1 and "container not running" in result.err and result.out == "", result
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("interval", ["0s", "-1s", "5", "", "x", "1d", "5s5"])
 def test_bad_intervals(limited, interval):
     result = limited.runtime.call("events", f"--interval={interval}", limited.id, timeout=5)
     assert result.status == 1 and "--interval" in result.err and result.out == "", result
 
 
-@pytest.mark.refusal
 def test_without_a_cgroup(cells, runtime):
     config = b.spec("sleep")
     del config["linux"]["resources"]

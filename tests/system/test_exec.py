@@ -20,7 +20,7 @@ from harness import bundle as b
 from harness import linux, oracles, states, terminals
 from harness.runtime import until
 
-from test_process import SMALL, _leaks, _odd_caller, _own_cpus
+from test_process import CHANGE_AND_WRITE, SMALL, _leaks, _null_of_the_host, _odd_caller, _own_cpus
 
 NOT_RUN = 255
 
@@ -375,7 +375,6 @@ def test_additional_gids(cells, level, flags, groups):
     assert sorted(set(map(int, status["Groups"].split()))) == groups
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("user", ["", " 1", "+1", "-1", "1:", ":1", "1:2:3", "root", "0x1", "4294967295", "4294967296",
                                   "18446744073709551616", "1:4294967295", "1 ", "٣"])
 def test_t49_users(cells, not_run, level, user):
@@ -385,7 +384,6 @@ def test_t49_users(cells, not_run, level, user):
     not_run(cell.exec("/prisoner", "exit", "0", flags=(f"--additional-gids={user}x",)), "additional gid", cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("flags, texts", [
     (("--user", "70000"), ("process.user.uid", "is not mapped")),
     (("--user", "0:70000"), ("process.user.gid", "is not mapped")),
@@ -491,7 +489,6 @@ def test_t50_inheritable_as_configured(cells, level):
 
 
 @pytest.mark.levels("hardened")
-@pytest.mark.refusal
 @pytest.mark.parametrize("caps", [["CAP_SYS_ADMIN"], ["CAP_CHOWN"], ["CAP_NET_RAW", "CAP_SYS_PTRACE"]])
 def test_t50_more_than_the_configuration_is_refused(cells, not_run, level, caps):
     """Decision 4: named, each, and in words no caller takes for something else (decision 40)."""
@@ -504,7 +501,6 @@ def test_t50_more_than_the_configuration_is_refused(cells, not_run, level, caps)
 
 
 @pytest.mark.levels("hardened")
-@pytest.mark.refusal
 def test_t50_privileged_is_one_finding(cells, not_run, level):
     """Decision 20."""
     cell = running(cells)
@@ -533,7 +529,6 @@ def test_engines_send_what_was_trimmed(cells, level):
     assert "caps.bounding" in noted.err and "CAP_NET_RAW" in noted.err
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("cap", ["CAP_NOPE", "", "all"])
 def test_unknown_capabilities(cells, not_run, cap):
     cell = running(cells)
@@ -580,7 +575,6 @@ def test_t55_verdicts(cells, level):
 
 
 @pytest.mark.levels("hardened")
-@pytest.mark.refusal
 @pytest.mark.parametrize("flags, names", [
     (("--apparmor", "unconfined"), ("lsm.confined", "unconfined")),
     (("--process-label", "system_u:system_r:spc_t:s0"), ("lsm.confined", "spc_t")),
@@ -594,7 +588,6 @@ def test_t53_other_labels_are_refused(cells, not_run, level, flags, names):
 
 
 @pytest.mark.levels("none")
-@pytest.mark.refusal
 def test_t53_a_label_that_cannot_be_had(cells, not_run, can, level):
     """P29, P30: an error, never silence."""
     cell = running(cells)
@@ -640,6 +633,23 @@ def test_what_a_process_file_leaves_out_is_the_containers(cells, level):
     assert_parity(cell.own, result.documents()[0])
 
 
+@pytest.mark.peer
+@pytest.mark.levels("none")
+def test_capabilities_that_a_process_file_leaves_out(cells, level):
+    """They are the container's, as of both peers; an empty object is none at all."""
+    cell = busybox(cells)
+    path = process(cell, "grep", "Cap", "/proc/self/status")
+    seen = []
+    for change in (lambda p: p.pop("capabilities", None), lambda p: p.update(capabilities={})):
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+        seen.append(dict(line.split() for line in cell.exec(flags=("--process", path)).out.splitlines()))
+    own = dict(line.split() for line in cell.exec("grep", "Cap", "/proc/self/status").out.splitlines())
+    assert int(own["CapBnd:"], 16) and seen[0] == own, seen
+    assert not any(int(value, 16) for value in seen[1].values()), seen
+
+
 @pytest.mark.levels("hardened")
 def test_limits_are_not_raised(cells, level):
     config = b.spec()
@@ -650,7 +660,6 @@ def test_limits_are_not_raised(cells, level):
     assert limits["RLIMIT_NOFILE"] == [200, 200] and limits["RLIMIT_CORE"] == [1, 1]
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("fields, text", [
     ({"args": []}, "process.args"), ({"args": ["x", 1]}, "process.args[1]"), ({"cwd": "tmp"}, "process.cwd"),
     ({"cwd": None}, "process.cwd"), ({"user": {"uid": -1, "gid": 0}}, "process.user.uid"),
@@ -670,7 +679,6 @@ def test_bad_process_files(cells, not_run, level, fields, text):
     not_run(cell.exec(flags=("--process", path)), text, cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"args":["/prisoner"]} x', b"\xff\xfe", b"[" * 100000])
 def test_process_files_that_are_none(cells, not_run, content):
     cell = running(cells)
@@ -679,7 +687,6 @@ def test_process_files_that_are_none(cells, not_run, content):
     not_run(cell.exec(flags=("--process", path)), ("process", "line"), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "device", "huge"])
 def test_process_files_of_the_wrong_kind(cells, not_run, kind):
     """T30: neither followed for ever nor waited for."""
@@ -697,7 +704,6 @@ def test_process_files_of_the_wrong_kind(cells, not_run, kind):
     not_run(cell.exec(flags=("--process", path)), str(path), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("argv, text", [
     (["exec"], "exec"), (["exec", "ID"], "command"), (["exec", "--nope", "ID", "x"], "unknown option: --nope"),
     (["exec", "--preserve-fds", "x", "ID", "/prisoner"], "preserve-fds"),
@@ -728,6 +734,8 @@ def test_both_forms_of_options(cells, level):
     cell = busybox(cells)
     result = cell.exec("sh", "-c", "id -u; pwd", flags=("-user=7", "-cwd", "/usr", "--tty=false"))
     assert result.out == "7\n/usr\n", result
+    result = cell.exec("sh", "-c", "id -u; echo $A; test -t 0", flags=("-u=7", "-e=A=b=c", "-t=true", "-t=false", "-d=false"))
+    assert (result.status, result.out) == (1, "7\nb=c\n"), result
 
 
 # C3, C4, E rows: statuses and texts
@@ -759,7 +767,6 @@ LOOKUPS = [
 ]
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("detach", [False, True])
 @pytest.mark.parametrize("args, text", LOOKUPS, ids=lambda v: v[0] if isinstance(v, list) else "")
 def test_lookup_errors(cells, not_run, level, args, text, detach):
@@ -884,9 +891,8 @@ def test_an_existing_pid_file_is_replaced(cells, level):
     assert pid_file.read_text() != "1"
 
 
-@pytest.mark.refusal
-@pytest.mark.parametrize("kind", ["directory", "link", "fifo", "no parent"])
-def test_bad_pid_files(cells, not_run, kind):
+@pytest.mark.parametrize("kind", ["directory", "link", "fifo", "no parent", "no name"])
+def test_bad_pid_files(cells, not_run, level, kind):
     """T47: refused before the program runs."""
     cell = busybox(cells)
     path = cell.bundle.path / "pid"
@@ -897,8 +903,10 @@ def test_bad_pid_files(cells, not_run, kind):
     elif kind == "fifo":
         os.mkfifo(path)
     else:
-        path = path / "deeper"
-    not_run(cell.exec("true", flags=("--pid-file", path)), "pid file", cell=cell)
+        path = path / "deeper" if kind == "no parent" else ""
+    for flags in ((), ("--detach",)):
+        not_run(cell.exec("touch", "/dev/shm/ran", flags=("--pid-file", path, *flags)), "pid file", cell=cell)
+    assert cell.exec("cat", "/dev/shm/ran").status == 1
 
 
 def test_pidfd_socket(cells, level):
@@ -998,6 +1006,14 @@ def test_t52_streams_keep_their_owner(cells, work, level, kind, uid):
         os.close(fd)
 
 
+def test_t52_a_null_device_of_the_host_becomes_the_containers(cells, work, level):
+    """V8: the host's node is out of reach, and what was opened for reading alone can be written."""
+    cell = busybox(cells)
+    with _null_of_the_host(work / "null") as fd:
+        done = cell.spawn_exec("sh", "-c", CHANGE_AND_WRITE, stdin=fd, stdout=fd, stderr=fd).wait()
+        assert done.status == 7, done
+
+
 @pytest.mark.parametrize("uid", [0, 1000])
 def test_t52_a_pipe_can_be_reopened(cells, level, uid):
     """Decision 1: images that log through a link to /dev/stdout."""
@@ -1070,7 +1086,6 @@ def test_cgroup_of_one_controller(cells, can, level):
     assert found["pids"].endswith(f"{cell.id}/sub") and found["memory"].endswith(cell.id)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("path", ["missing", "..", "../x", "sub/../..", "sub/../../other", "nope:sub", "/../x"])
 def test_t56_cgroups_that_are_not_below(cells, not_run, level, path):
     """runc 1.5.2: a sibling whose name starts with ours; `..` in any place."""
@@ -1143,7 +1158,6 @@ def test_cpu_affinity_comes_in_order(cells, rt, work):
     assert calls[0] == "0" and calls[1] == "clone" and calls[-1] == "0 1", lines
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("which", ["initial", "final"])
 def test_a_cpu_that_is_not_there(cells, not_run, which):
     """P36."""

@@ -70,7 +70,6 @@ def test_as_another_user(caller, cells, level):
 
 
 @by("single")
-@pytest.mark.refusal
 def test_ids_that_are_not_mapped(caller, cells, not_run, level):
     cell = running(cells, caller)
     not_run(cell.exec("/prisoner", "exit", "0", flags=("--user", "1000")), "process.user.uid", "is not mapped", cell=cell)

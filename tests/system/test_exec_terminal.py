@@ -88,7 +88,6 @@ def test_a_long_console_socket_path(cells, work, level):
     os.close(directory)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind", ["missing", "nobody listens", "not a socket", "a datagram socket"])
 def test_bad_console_sockets(cells, not_run, work, level, kind):
     """The program does not run, and nothing is left of it."""

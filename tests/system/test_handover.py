@@ -42,7 +42,6 @@ def test_pidfd_socket(cells, work):
     peer.close(), listener.close()
 
 
-@pytest.mark.refusal
 def test_a_pidfd_socket_nobody_listens_at(cells, work, fail):
     cell = cells(b.spec())
     fail(cell.create("--pidfd-socket", work / "nothing"), "pidfd socket", cell=cell)

@@ -74,7 +74,7 @@ TABLE = {
 def _transitions():
     for operation, row in TABLE.items():
         for state, after in row.items():
-            marks = [pytest.mark.refusal] if after == "error" else []
+            marks = []
             if state in ("creating", "paused", "paused before start"):
                 marks.append(pytest.mark.peer(
                     runc="runc 1.1.5 refuses to see a container being created, now and then hangs over a frozen one, "
@@ -185,7 +185,6 @@ def test_run_returns_128_and_the_signal_that_kill_sent(cells):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("arguments", [
     ["nonsense"], ["state"], ["create"], ["create", "--nonsense", "x"], ["kill"], ["delete", "--nonsense", "x"],
     ["list", "--format", "yaml"], ["start", "a", "b"], ["--nonsense", "list"],
@@ -200,7 +199,6 @@ def test_usage_error_without_a_command(rt, fail):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_delete_of_a_missing_container(cells):
     """C5."""
     cell = cells(b.spec())
@@ -220,7 +218,6 @@ def test_forced_delete_of_a_missing_container_is_silent(cells):
 # Error texts
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("verb", ["state", "start", "kill", "delete", "ps", "pause", "resume", "update", "events"])
 def test_text_of_a_missing_container(cells, fail, verb):
     """M1."""
@@ -230,7 +227,6 @@ def test_text_of_a_missing_container(cells, fail, verb):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_text_of_an_id_in_use(cells):
     """M2, S11."""
     cell = cells.created(b.spec("sleep"))
@@ -238,7 +234,6 @@ def test_text_of_an_id_in_use(cells):
     assert result.status == 1 and "container with given ID already exists" in result.err
 
 
-@pytest.mark.refusal
 def test_text_of_kill_of_a_stopped_container(cells):
     """S2, Z6, M3, E1, E4: with another wording a pod stays terminating."""
     result = states.MAKE["stopped"](cells, b.spec("sleep")).kill("KILL")
@@ -246,7 +241,6 @@ def test_text_of_kill_of_a_stopped_container(cells):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_kill_with_signal_0(cells, level):
     """S1: nothing is sent; the answer says whether the container runs."""
     for state, running in (("created", True), ("running", True), ("stopped", False)):
@@ -258,7 +252,6 @@ def test_kill_with_signal_0(cells, level):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("state, text", [
     ("running", "cannot start an already running container"),
     ("stopped", "cannot start a container that has stopped"),
@@ -270,7 +263,6 @@ def test_text_of_start(cells, state, text):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_text_of_delete_of_a_running_container(cells):
     """M6, S9."""
     cell = cells.started(b.spec("sleep"))
@@ -279,7 +271,6 @@ def test_text_of_delete_of_a_running_container(cells):
     assert cell.status() == "running"
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("args, texts", [
     (["missing"], ['exec: "missing"', "executable file not found in $PATH"]),
     (["/missing"], ['exec: "/missing"', "no such file or directory"]),
@@ -297,7 +288,6 @@ def test_text_of_a_missing_program(cells, fail, level, args, texts):
     fail(cell.create(), *texts, cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("content, text", [
     ("#!/missing/interpreter\n", "no such file or directory"),
     ("neither ELF nor script\n", "exec format error"),
@@ -316,7 +306,6 @@ def test_text_of_a_program_the_kernel_refuses(cells, fail, level, content, text)
     assert cell.status() in ("stopped", "missing")
 
 
-@pytest.mark.refusal
 def test_run_of_a_missing_program_leaves_nothing(cells, fail, level):
     config = b.spec()
     config["process"]["args"] = ["/missing"]
@@ -346,7 +335,6 @@ def _record(path):
     return record
 
 
-@pytest.mark.refusal
 def test_one_failure_is_one_record(cells, rt, fail, tmp_path):
     """F3, Z1, Z2, O1-O4: the same text on stderr and in the log, as the only record of a fresh file."""
     log = tmp_path / "log.json"
@@ -358,7 +346,6 @@ def test_one_failure_is_one_record(cells, rt, fail, tmp_path):
     assert record.get("code") == "not found" or "code" in record
 
 
-@pytest.mark.refusal
 def test_the_log_is_appended_to(cells, rt, tmp_path):
     log = tmp_path / "log.json"
     log.write_text('{"level":"info","msg":"before","time":"2026-01-02T15:04:05Z"}\n')
@@ -377,7 +364,6 @@ def test_a_success_writes_no_record(cells, rt, tmp_path):
     assert log.exists() and log.read_text() == ""
 
 
-@pytest.mark.refusal
 def test_the_log_is_opened_before_anything_fails(rt, tmp_path):
     """Z3, F2: even a usage error finds its log file."""
     log = tmp_path / "log.json"
@@ -386,7 +372,6 @@ def test_the_log_is_opened_before_anything_fails(rt, tmp_path):
     assert _record(log)["level"] == "error"
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("text", ["new\nline", "esc\033[31m", "quote\"\\", "bidi\u202e", "\udcff"],
                          ids=["newline", "escape", "quote", "bidi", "not-utf8"])
 def test_records_are_escaped(rt, tmp_path, text):
@@ -398,13 +383,30 @@ def test_records_are_escaped(rt, tmp_path, text):
     _record(log)
 
 
-@pytest.mark.refusal
 def test_log_format_is_checked(rt, fail):
     """F3."""
     fail(rt.at(rt.level, "--log-format", "xml").call("list"), "xml")
 
 
-@pytest.mark.refusal
+@pytest.mark.parametrize("option", ["error", "warning", "info", "debug"])
+def test_log_level(cells, rt, fail, tmp_path, option):
+    """F4: what fails is written at every level, what was done at debug only."""
+    log = tmp_path / "log"
+    runtime = rt.at(rt.level, "--log-level", option, "--log", str(log))
+    config = b.spec("echo", "x")
+    config["frobnicate"] = 1
+    assert cells(config, runtime=runtime).run().ok
+    assert ("debug: container" in log.read_text() and "ignored: frobnicate" in log.read_text()) == (option == "debug")
+    log.write_text("")
+    fail(runtime.call("state", "nobody"), "nobody")
+    assert "does not exist: nobody" in log.read_text()
+
+
+def test_log_levels_are_checked(rt, fail):
+    """F4."""
+    fail(rt.at(rt.level, "--log-level", "verbose").call("list"), "--log-level", "verbose")
+
+
 def test_a_log_that_cannot_be_opened_is_an_error(rt, fail):
     fail(rt.at(rt.level, "--log", "/nonexistent/log").call("list"), "/nonexistent/log")
 
@@ -412,9 +414,12 @@ def test_a_log_that_cannot_be_opened_is_an_error(rt, fail):
 def test_debug_never_reaches_stdout(cells, rt, tmp_path):
     """F5, O6."""
     log = tmp_path / "log"
-    cell = cells(b.spec("echo", "only this"), runtime=rt.at(rt.level, "--debug", "--log", str(log)))
+    config = b.spec("echo", "only this")
+    config["frobnicate"] = 1
+    cell = cells(config, runtime=rt.at(rt.level, "--debug", "--log", str(log)))
     result = cell.run()
-    assert result.ok and result.out == "only this\n"
+    assert result.ok and result.out == "only this\n" and result.err == ""
+    assert "ignored: frobnicate" in log.read_text()
 
 
 # Output formats
@@ -496,7 +501,6 @@ def test_help(rt, verb):
     assert result.returncode == 0 and verb in result.stdout and result.stderr == ""
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("verb", ["checkpoint", "restore"])
 def test_checkpoint_is_not_there(rt, verb):
     """R5: callers trust the status of --help; checkpoint/restore are a second way in (B39)."""
@@ -516,7 +520,6 @@ CHECKPOINT_LINES = [
 ]
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("line", CHECKPOINT_LINES, ids=lambda line: " ".join(line[:3]))
 def test_t68_no_second_way_in(cells, rt, fail, work, host, level, line):
     """B39, T10: one line that says so; the container goes on as it was, and none is made of an image."""
@@ -598,7 +601,6 @@ def test_the_current_directory_is_gone(cells, level, work):
     assert call("run", "--bundle", cell.bundle.path, cell.id).status == 3
 
 
-@pytest.mark.refusal
 def test_the_bundle_is_a_current_directory_that_is_gone(cells, fail, work):
     gone = work / "gone"
     gone.mkdir()
@@ -795,7 +797,6 @@ def test_pid_file(cells, tmp_path, verb):
     process.wait()
 
 
-@pytest.mark.refusal
 def test_no_pid_file_after_an_error(cells, tmp_path):
     """Z13, K8: a missing file is how conmon knows."""
     config = b.spec()
@@ -831,7 +832,6 @@ def test_real_time_signal_names(cells, name, number):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("name", ["SIGNONSENSE", "65", "1x", "TERM "])
 def test_bad_signals(cells, name):
     cell = cells.started(b.spec("sleep"))

@@ -388,7 +388,6 @@ def test_lxcfs_mounts(inside, work, name):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("destination", [
     "/proc/self/attr", "/proc/sys/kernel", "/proc/self", "/proc/1", "/proc/keys", "/proc/sysrq-trigger",
     "/proc//sys/../sys/kernel",
@@ -403,7 +402,6 @@ def test_mounts_over_proc_are_refused(cells, fail, work, level, destination):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind, fields", [
     ("tmpfs", {"type": "tmpfs", "source": "tmpfs"}), ("sysfs", {"type": "sysfs", "source": "sysfs"}),
     ("bind", {"type": "bind", "source": "fake", "options": ["bind"]}),
@@ -440,7 +438,6 @@ def test_a_second_procfs(inside):
     assert inside(config, "paths", "/data", "/data/keys")[0]["/data"]["mount"]["type"] == "proc"
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("destination", [
     *(pytest.param(path, marks=pytest.mark.peer) for path in ("/x", "/x/sys", "/x/self/attr", "/y/sys/kernel", "/x/keys")),
     "/x/cpuinfo",  # runc lets lxcfs's files be reached by a link, too
@@ -494,7 +491,6 @@ def test_rootfs_propagation_that_opens_up(cells, level, value):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 def test_unknown_propagation(cells, fail, level):
     """P49."""
     config = b.spec()

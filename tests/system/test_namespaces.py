@@ -1,6 +1,9 @@
 """Namespaces: new, joined by path, and what lives in them (contract P39-P43, decisions 5, 12, 13, 29)."""
 
+import contextlib
 import os
+import pathlib
+import signal
 import subprocess
 import time
 
@@ -69,6 +72,130 @@ def test_a_joined_cgroup_namespace(inside, holder, level):
     assert inside(config)[0]["ns"]["cgroup"] == os.stat(path).st_ino
 
 
+# A mount namespace by path (P40): as runc and crun have it, the root of all who are in it moves
+
+
+def _joins(path, *command):
+    config = b.spec(*command)
+    b.namespace(config, "mount", path)
+    return config
+
+
+def _mounts(path):
+    with open(path.replace("/ns/mnt", "/mountinfo")) as file:
+        return file.read()
+
+
+@pytest.mark.peer
+@pytest.mark.levels("none")
+def test_a_joined_mount_namespace(inside, holder, level):
+    """P40: the process is in it, and still sees nothing but the container's own tree."""
+    path = holder("mount")
+    report, paths = inside(_joins(path, "report", "+", "paths", "/prisoner", "/etc/passwd", "/proc/sys"))
+    assert report["ns"]["mnt"] == os.stat(path).st_ino
+    assert paths["/prisoner"]["stat"] == "ok" and paths["/etc/passwd"]["stat"] == "ENOENT"
+    assert "ro" in paths["/proc/sys"]["flags"]
+
+
+@pytest.mark.peer
+@pytest.mark.levels("none")
+def test_the_others_in_a_joined_mount_namespace(cells, holder, level):
+    """P40: their root is the container's, before and after its end, and they themselves live on."""
+    path = holder("mount")
+    root = path.replace("/ns/mnt", "/root")
+    cell = cells.started(_joins(path, "sleep"))
+    assert os.path.samestat(os.stat(root), os.stat(f"/proc/{cell.pid}/root"))
+    assert os.path.exists(f"{root}/prisoner") and not os.path.exists(f"{root}/etc/passwd")
+    cell.kill("KILL")
+    until(lambda: cell.status() == "stopped")
+    assert cell.delete().ok
+    assert os.path.exists(f"{root}/prisoner")
+
+
+@pytest.mark.levels("none")
+def test_exec_into_a_joined_mount_namespace(cells, holder, level):
+    path = holder("mount")
+    cell = cells.started(_joins(path, "sleep"))
+    report = cell.exec("/prisoner", "report").documents()[0]
+    assert report["ns"]["mnt"] == os.stat(path).st_ino
+
+
+@pytest.mark.levels("none")
+def test_what_a_joined_mount_namespace_shares(cells, level, work):
+    """Neither the container's mounts nor the end of its own go on to those it was a peer of."""
+    script = "mount --make-rshared / && unshare --mount --propagation unchanged sleep 60; :"
+    outer = subprocess.Popen(["unshare", "--mount", "sh", "-c", script], start_new_session=True)
+    children = pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+
+    def inner():
+        for pid in children.read_text().split():
+            with contextlib.suppress(FileNotFoundError):
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
+                    return f"/proc/{pid}/ns/mnt"
+        return None
+
+    try:
+        until(inner)
+        path = inner()
+        before = _mounts(f"/proc/{outer.pid}/ns/mnt")
+        assert "shared:" in before and "shared:" in _mounts(path)
+        result = cells(_joins(path, "report")).run()
+        assert result.ok and result.documents()[0]["ns"]["mnt"] == os.stat(path).st_ino
+        assert _mounts(f"/proc/{outer.pid}/ns/mnt") == before
+    finally:
+        os.killpg(outer.pid, signal.SIGKILL)
+        outer.wait()
+
+
+@pytest.mark.levels("none")
+@pytest.mark.parametrize("change, message", [
+    (lambda c: b.mount(c, "/data", type="nonsense", source="none"), "nonsense"),
+    (lambda c: b.mount(c, "/data", type="tmpfs", source="tmpfs", options=["runbindable"]), "unbindable"),
+    (lambda c: b.mount(c, "/data", type="bind", source="/nowhere", options=["bind"]), "mounts[7]"),
+    (b.user_namespace, "without a user namespace"),
+], ids=["type", "unbindable", "source", "userns"])
+def test_a_joined_mount_namespace_of_a_launch_that_fails(cells, holder, fail, level, change, message):
+    """runc and crun build in it; here it is as it was."""
+    path = holder("mount")
+    before = _mounts(path)
+    config = _joins(path, "report")
+    change(config)
+    cell = cells(config)
+    fail(cell.create(), message, cell=cell)
+    assert _mounts(path) == before and os.path.exists(path.replace("/ns/mnt", "/root/etc/passwd"))
+
+
+@pytest.mark.parametrize("whose", ["self", "ours", "init's"])
+@pytest.mark.parametrize("masks", [True, False])
+def test_the_hosts_mount_namespace_by_path(cells, fail, level, whose, masks):
+    """T41, at no level: a pivot would take the host's processes along."""
+    before = _mounts("/proc/self/ns/mnt")
+    pid = {"self": "self", "ours": os.getpid(), "init's": 1}[whose]
+    path = f"/proc/{pid}/ns/mnt"
+    config = _joins(path, "report")
+    if not masks:
+        del config["linux"]["maskedPaths"], config["linux"]["readonlyPaths"]
+    cell = cells(config)
+    ours = os.access(path, os.R_OK) and os.stat(path).st_ino == linux.namespaces()["mnt"]
+    if masks and ours:
+        expected = "linux.maskedPaths: needs a mount namespace"
+    elif level == "hardened":
+        expected = "ns.mnt: "
+    elif ours:
+        expected = "a mount namespace is required"
+    else:
+        expected = "is the host's mount namespace" if os.access(path, os.R_OK) else path
+    fail(cell.create(), expected, cell=cell)
+    assert _mounts("/proc/self/ns/mnt") == before
+
+
+@pytest.mark.levels("hardened")
+def test_anothers_mount_namespace_is_refused(cells, holder, fail, level):
+    path = holder("mount")
+    cell = cells(_joins(path, "report"))
+    fail(cell.create(), "ns.mnt: ", "joins another's mount namespace by path", cell=cell)
+
+
 def test_a_joined_time_namespace(cells):
     first = cells(b.spec("sleep"))
     b.namespace(first.bundle.config, "time")
@@ -126,7 +253,6 @@ def test_a_pod(cells, level, kinds):
     assert int(report["status"]["CapBnd"], 16) == 0 and report["status"]["Seccomp"] == "2"
 
 
-@pytest.mark.refusal
 @pytest.mark.levels("hardened")
 def test_a_pod_of_two_owners(cells, fail, level):
     first, second = cells.started(b.spec("sleep")), cells.started(b.spec("sleep"))
@@ -216,7 +342,6 @@ def test_time_namespace(inside, level):
     assert abs(report["clocks"]["boottime"] - time.clock_gettime(time.CLOCK_BOOTTIME) - 200000) < 5
 
 
-@pytest.mark.refusal
 def test_time_offsets_need_the_namespace(cells, fail):
     config = b.spec()
     config["linux"]["timeOffsets"] = {"monotonic": {"secs": 1}}
@@ -224,7 +349,6 @@ def test_time_offsets_need_the_namespace(cells, fail):
     fail(cell.create(), "linux.timeOffsets", cell=cell)
 
 
-@pytest.mark.refusal
 def test_time_offsets_the_kernel_refuses(cells, fail, level):
     """P43: of a time before the clock began; the error names the property."""
     config = b.spec()

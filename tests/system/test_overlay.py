@@ -532,7 +532,6 @@ def test_who_joins_sees_the_same_files(engine, merged, overrides):
     assert lines[:2] == ["bottom root/secret", "33"] and (lines[-1] == "written") == bool(overrides), result
 
 
-@pytest.mark.refusal
 def test_writable_takes_a_second_override(engine, merged):
     """Decision 10: before anything exists, and what does it is named."""
     engine.refuses_to_write(merged)
@@ -565,7 +564,6 @@ def test_another_file_system_without_id_maps(engine, unmappable):
     engine.is_foreign(unmappable, "cannot be id-mapped")
 
 
-@pytest.mark.refusal
 def test_writable_on_another_file_system_without_id_maps(engine, unmappable):
     """Known only once it was tried: nothing is left of the launch."""
     engine.refuses_to_write(unmappable)
@@ -574,7 +572,6 @@ def test_writable_on_another_file_system_without_id_maps(engine, unmappable):
 # Step (d): what is not understood is left alone
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("member", ["process.cwd", "process.args[0]"])
 def test_what_only_the_hosts_root_may_use_is_named(engine, unmappable, member):
     """Nobody would understand a root that is denied access."""

@@ -66,7 +66,6 @@ def test_pausing_is_quick(ticker):
     assert max(median["pause"], median["resume"]) < 3 * median["state"] + 0.005, seconds
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("state, verb, text", [
     ("paused", "pause", "container not running"),
     ("stopped", "pause", "container not running"),
@@ -91,6 +90,31 @@ def test_sigkill_ends_a_paused_container(ticker, level, flags):
         pytest.skip("runc 1.1 thaws for its own kill of init only")
     assert ticker.kill(*flags, "KILL").ok
     ticker.wait_stopped()
+    until(lambda: not linux.living())
+
+
+@pytest.mark.levels("none")
+@pytest.mark.parametrize("how", ["kill", "delete"])
+def test_who_froze_himself_in_a_cgroup_below(cells, rt, level, can, how):
+    """S5: a container with its own cgroups may freeze some of its processes, which on v1 outlive SIGKILL, and with
+    them the pid namespace."""
+    if not can.v1 or not os.path.exists("/sys/fs/cgroup/freezer"):
+        pytest.skip("needs a freezer of cgroup v1")
+    config = b.spec()
+    b.mount(config, "/sys/fs/cgroup", options=["nosuid", "noexec", "nodev", "rw"])
+    b.namespace(config, "cgroup")
+    config["process"]["args"] = ["/bin/sh", "-c", """
+        cd /sys/fs/cgroup/freezer && mkdir below && sh -c 'echo $$ > below/cgroup.procs; exec sleep 1000' &
+        cd /sys/fs/cgroup/freezer && until grep -q . below/cgroup.procs; do sleep 0.01; done
+        echo FROZEN > below/freezer.state && until grep -q FROZEN below/freezer.state; do sleep 0.01; done
+        echo frozen; exec sleep 1000"""]
+    cell = cells.started(config, kind="busybox")
+    cell.wait_for("frozen\n")
+    if how == "kill":
+        assert cell.kill("KILL").ok
+        cell.wait_stopped()
+    result = cell.delete("--force")
+    assert result.ok and result.seconds < 5, result
     until(lambda: not linux.living())
 
 
@@ -143,7 +167,6 @@ def test_caller_flags_are_not_needed(ticker, verb):
     ticker.call("resume")
 
 
-@pytest.mark.refusal
 def test_without_a_cgroup(cells, runtime, fail):
     """F7: there is nothing to freeze by, and the container goes on."""
     config = b.spec("sleep")

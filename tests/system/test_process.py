@@ -1,5 +1,6 @@
 """The process as it sees itself: T48-T50, T52-T57, T59, T60, and what config.process asks for."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -7,6 +8,7 @@ import pty
 import resource
 import signal
 import socket
+import stat
 import subprocess
 import termios
 
@@ -14,7 +16,7 @@ import pytest
 
 from harness import bundle as b
 from harness import linux, oracles
-from harness.runtime import PATIENCE, until
+from harness.runtime import PATIENCE, Process, until
 from harness.terminals import read_until, receive
 
 from test_resources import V1, _has
@@ -93,14 +95,12 @@ def test_t48_preserved_descriptors(cells, level):
     assert [f["fd"] for f in fds] == [0, 1, 2, 3, 4] and {f["type"] for f in fds[3:]} == {"fifo"}
 
 
-@pytest.mark.refusal
 @pytest.mark.levels("none")
 def test_t48_a_preserved_descriptor_that_is_not_open(cells, fail, level):
     cell = cells(b.spec())
     fail(cell.create("--preserve-fds", "5"), ("preserve-fds", "3"), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("value", ["-1", "x", "99999999999", ""])
 def test_t48_bad_numbers_of_descriptors(cells, fail, value):
     cell = cells(b.spec())
@@ -277,6 +277,30 @@ def test_t52_streams_keep_their_owner(cells, rt, work, level, kind, uid):
     del keep
 
 
+CHANGE_AND_WRITE = "chmod 600 /proc/self/fd/0; echo out && echo err >&2 && exit 7"
+
+
+@contextlib.contextmanager
+def _null_of_the_host(path):
+    """A node of our own that nobody else has to share, open as go-runc opens its null streams."""
+    os.mknod(path, stat.S_IFCHR | 0o666, os.stat(os.devnull).st_rdev)
+    os.chmod(path, 0o666)
+    fd = os.open(path, os.O_RDONLY)
+    yield fd
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o666
+    os.close(fd)
+
+
+def test_t52_a_null_device_of_the_host_becomes_the_containers(cells, rt, work, level):
+    """V8: containerd's null streams are open for reading alone, and nobody may chmod the host's node."""
+    config = b.spec()
+    config["process"]["args"] = ["/bin/sh", "-c", CHANGE_AND_WRITE]
+    cell = cells(config, "busybox", runtime=rt)
+    with _null_of_the_host(work / "null") as fd:
+        done = cell.spawn("run", stdin=fd, stdout=fd, stderr=fd).wait()
+        assert done.status == 7, done
+
+
 @pytest.mark.parametrize("uid", [0, 1000])
 @pytest.mark.parametrize("stream", ["/dev/stdout", "/dev/stderr", "/proc/self/fd/1"])
 def test_t52_a_pipe_can_be_reopened(cells, rt, level, uid, stream):
@@ -400,7 +424,6 @@ def test_the_terminal_belongs_to_the_process_user(cells, work, level):
 # T53: labels
 
 
-@pytest.mark.refusal
 def test_t53_apparmor_where_it_is_off(cells, fail, can):
     if can.apparmor:
         pytest.skip("this host has AppArmor")
@@ -410,7 +433,6 @@ def test_t53_apparmor_where_it_is_off(cells, fail, can):
     fail(cell.create(), "process.apparmorProfile", cell=cell)
 
 
-@pytest.mark.refusal
 def test_t53_selinux_where_it_is_off(cells, fail, can):
     if can.selinux:
         pytest.skip("this host has SELinux")
@@ -428,7 +450,6 @@ def test_t53_apparmor_label(cells, can, level):
     assert cells.inside(config)[0]["lsm"]["current"].startswith("donjon-default (enforce)")
 
 
-@pytest.mark.refusal
 def test_t53_an_unknown_apparmor_profile(cells, fail, can):
     if not can.apparmor:
         pytest.skip("needs AppArmor")
@@ -664,6 +685,45 @@ def test_t59_an_odd_caller(cells, base, level):
     assert documents[0]["status"]["Cpus_allowed_list"] == _own_cpus()
 
 
+@pytest.mark.levels("hardened")
+@pytest.mark.parametrize("verb", ["run", "exec"])
+@pytest.mark.parametrize("kind", ["directory", "handle", "namespace"])
+def test_t52_a_standard_stream_into_the_host(cells, rt, fail, level, kind, verb):
+    """B15, CVE-2024-21626: a directory of the host is a way out, whatever its number is."""
+    path, flags = {"directory": ("/etc", os.O_RDONLY), "handle": ("/etc/hostname", os.O_PATH),
+                   "namespace": ("/proc/self/ns/net", os.O_RDONLY)}[kind]
+    cell = cells(b.spec("report")) if verb == "run" else cells.started(b.spec("sleep"))
+    fd = os.open(path, flags)
+    try:
+        if verb == "run":
+            fail(cell.run(stdin=fd), "proc.fds", cell=cell)
+            allowed = cells(cell.bundle.config, runtime=rt.override("proc.fds=preserve:test"))
+            assert allowed.run(stdin=fd).ok
+        else:
+            refused = cell.exec("/prisoner", "report", stdin=fd)
+            assert refused.status == 255 and "proc.fds" in refused.err, refused
+            assert cell.exec("/prisoner", "report").ok
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("policy", [os.SCHED_BATCH, os.SCHED_IDLE, os.SCHED_FIFO, os.SCHED_RR])
+@pytest.mark.parametrize("verb", ["run", "exec"])
+def test_t59_a_callers_scheduling_policy(cells, level, policy, verb):
+    """A real-time caller must not make the container a rival of the host's most important processes."""
+    def caller():
+        os.sched_setscheduler(0, policy, os.sched_param(5 if policy in (os.SCHED_FIFO, os.SCHED_RR) else 0))
+
+    try:
+        subprocess.run(["true"], check=True, preexec_fn=caller)
+    except subprocess.SubprocessError:
+        pytest.skip("may not have that policy itself")
+    cell = cells(b.spec("report")) if verb == "run" else cells.started(b.spec("sleep"))
+    result = (cell.run(preexec_fn=caller) if verb == "run"
+              else cell.call("exec", "/prisoner", "report", preexec_fn=caller))
+    assert result.ok and result.documents()[0]["sched"]["policy"] == os.SCHED_OTHER, result
+
+
 def _own_cpus():
     with open("/proc/self/status") as lines:
         return next(line.split()[1] for line in lines if line.startswith("Cpus_allowed_list"))
@@ -720,7 +780,17 @@ def test_core_dumps(cells, level, configured):
     assert cells.inside(config)[0]["rlimits"]["RLIMIT_CORE"] == [1, 1]
 
 
-@pytest.mark.refusal
+@pytest.mark.levels("hardened")
+def test_no_core_dumps_of_a_caller_who_may_have_none(cells, rt, level):
+    """Decision 16: limits.conf often gives users a hard limit of 0, and nobody without CAP_SYS_RESOURCE raises it."""
+    cell = cells(b.spec("report"))
+    limited = ["setpriv", "--bounding-set=-sys_resource", "prlimit", "--core=0:0"]
+    result = Process([*limited, *rt.argv("run", "--bundle", cell.bundle.path, "--keep", cell.id)]).wait()
+    assert result.ok and result.documents()[0]["rlimits"]["RLIMIT_CORE"] == [0, 0], result
+    notes = [n for n in cell.state()["hardening"]["notes"] if n["check"] == "res.core"]
+    assert len(notes) == 1 and "CAP_SYS_RESOURCE" in notes[0]["text"], notes
+
+
 def test_a_limit_that_cannot_be_raised(cells, fail, can):
     """P28: without CAP_SYS_RESOURCE a raise is a failure of create."""
     if can.resource:
@@ -741,7 +811,6 @@ def test_oom_score(cells, level, score):
     assert cells.inside(config)[0]["oom_score_adj"] == f"{score}\n"
 
 
-@pytest.mark.refusal
 def test_an_oom_score_that_cannot_be_lowered(cells, fail, can, level):
     if can.resource:
         pytest.skip("this caller may lower it")
@@ -810,7 +879,6 @@ def test_scheduling_of_exec(cells, level, process, seen):
     assert result.ok and result.documents()[0]["sched"][seen[0]] == seen[1], result
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("scheduler", [
     {"policy": "SCHED_FIFO", "priority": 0}, {"policy": "SCHED_DEADLINE"}, {"policy": "SCHED_FIFO", "priority": 99, "nice": 0,
      "flags": ["SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_RECLAIM"]},

@@ -168,14 +168,16 @@ PROPERTIES = merge({
     "linux.devices": many(Object("type")), "linux.devices[0].type": word("c"), "linux.devices[0].path": PATH,
     "linux.devices[0].major": number(0, 4095), "linux.devices[0].minor": number(0, 2**20 - 1),
     "linux.devices[0].fileMode": number(0, 0o177777), "linux.devices[0].uid": ids(), "linux.devices[0].gid": ids(),
-    "linux.netDevices": named(Object()), "linux.netDevices.v0.name": text("x" * 16, "a/b", ".", "a b"),
+    "linux.netDevices": named(Object()), "linux.netDevices.v0.name": text("x" * 16, "a/b", ".", "a b", "e%s", "e%", "e%d%d"),
     "linux.sysctl": named(text(), 1024), "linux.rootfsPropagation": word("private", absent=True),
     "linux.maskedPaths": many(PATH), "linux.readonlyPaths": many(PATH), "linux.mountLabel": LINE,
     "linux.personality": Object("domain"), "linux.personality.domain": word("LINUX"),
     "linux.personality.flags": Kind("list", ['["ADDR_NO_RANDOMIZE"]', "[1]"]),
     "linux.memoryPolicy": Object("mode"), "linux.memoryPolicy.mode": word("MPOL_BIND"),
     "linux.memoryPolicy.nodes": text("x", "0-", "1024"), "linux.memoryPolicy.flags": many(word("MPOL_F_STATIC_NODES")),
-    "linux.intelRdt": Object(),
+    "linux.intelRdt": Object(), "linux.intelRdt.closID": text("a/b", "/a", ".", "..", "a\nb", "x" * 256),
+    "linux.intelRdt.l3CacheSchema": text("0=f", "L3:0=f\nMB:0=1"), "linux.intelRdt.memBwSchema": text("L3:0=f", "MB:0=1\n"),
+    "linux.intelRdt.schemata": many(text("", "0=f", "L3:0=f\n")), "linux.intelRdt.enableMonitoring": flag(),
     "linux.cgroupsPath": text("../x", "/a/../b", "a\nb"),
     "linux.resources": Object(), "linux.resources.devices": many(Object("access")),
     "linux.resources.devices[0].allow": flag(), "linux.resources.devices[0].type": word("c", absent=True),
@@ -250,7 +252,9 @@ def full():
         "timeOffsets": {clock: {"secs": 1, "nanosecs": 1} for clock in ("monotonic", "boottime")},
         "devices": [{"type": "c", "path": "/dev/fuse", "major": 10, "minor": 229, "fileMode": 0o600, "uid": 0, "gid": 0}],
         "netDevices": {"v0": {"name": "eth0"}}, "sysctl": {"net.ipv4.ip_forward": "1"}, "mountLabel": "a:b:c:s0",
-        "personality": {"domain": "LINUX", "flags": []}, "intelRdt": {},
+        "personality": {"domain": "LINUX", "flags": []},
+        "intelRdt": {"closID": "gold", "l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20", "schemata": ["L2:0=1"],
+                     "enableMonitoring": True, "enableCMT": True, "enableMBM": True},
         "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]},
         "seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "architectures": ["SCMP_ARCH_X86_64"],
                     "flags": ["SECCOMP_FILTER_FLAG_LOG"], "listenerPath": "/run/agent", "listenerMetadata": "meta",
@@ -293,7 +297,6 @@ def _covered(name):
 
 
 OTHER_PLATFORMS = {"process.commandLine", "process.user.username", "solaris", "windows", "vm", "zos", "freebsd"}
-INSIDE_INTEL_RDT = "linux.intelRdt."  # refused as a whole
 
 
 @pytest.mark.apart("judges the table of these tests")
@@ -304,7 +307,7 @@ def _drop(config, *places):
 
 
 # What depends on the host: its kernel's LSM, and the controllers of its cgroups.
-OF_THE_HOST = ("process.apparmorProfile", "process.selinuxLabel", "linux.mountLabel", "linux.intelRdt",
+OF_THE_HOST = ("process.apparmorProfile", "process.selinuxLabel", "linux.mountLabel",
                "linux.resources.rdma", "linux.resources.hugepageLimits", "linux.resources.blockIO",
                "linux.resources.network", "linux.resources.unified", "linux.resources.memory", "linux.resources.cpu")
 
@@ -317,7 +320,6 @@ def test_all_at_once_are_accepted(cells):
     assert result.ok and result.out, result
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("place", PROPERTIES)
 def test_invalid_values(cells, fail, level, place):
     """Of wrong type, out of range, unknown words, empty, too many (T33, T36)."""

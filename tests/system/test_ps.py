@@ -84,7 +84,6 @@ def test_arguments_for_ps(family, level, args, head):
 
 
 @pytest.mark.peer
-@pytest.mark.refusal
 @pytest.mark.parametrize("args", [["-eo", "comm"], ["--nonsense"]], ids=" ".join)
 def test_arguments_that_do_not_do(family, args):
     result = family.runtime.call("ps", family.id, *args)
@@ -113,7 +112,6 @@ def test_orphans_of_a_stopped_container(cells):
     assert result.status == 1 and "container not running: no such process" in result.err
 
 
-@pytest.mark.refusal
 def test_without_a_cgroup(cells, runtime, fail):
     config = b.spec("sleep")
     del config["linux"]["resources"]
@@ -127,7 +125,6 @@ def test_without_a_cgroup(cells, runtime, fail):
     assert runtime.call("ps", "--format", "json", cell.id).json() == []
 
 
-@pytest.mark.refusal
 def test_without_ps(family):
     """V6: the caller's PATH may lead nowhere."""
     result = family.runtime.call("ps", family.id, env={"PATH": "/nonexistent"})

@@ -61,3 +61,22 @@ def test_id_ranges_are_private(cells, rt, level):
         assert (inside, size) == (0, 65536) and outside % 65536 == 0 and 0x70000000 <= outside < 0x7FFF0000
         ranges.append(outside)
     assert len(set(ranges)) == len(ranges)
+
+
+@pytest.mark.levels("hardened")
+def test_a_source_is_the_one_that_was_judged(cells, work, level):
+    """fs.host-paths judges a name before the launch opens it; another container with the same volume changes in
+    between what it means."""
+    volume = work / "volume"
+    (volume / "mine").mkdir(parents=True)
+    (volume / "theirs").symlink_to("/etc")
+    swapper, config = b.spec("swap", "/volume/mine", "/volume/theirs"), b.spec()
+    b.bind(swapper, volume, "/volume")
+    b.bind(config, volume / "mine", "/data", "ro")
+    config["process"]["args"] = ["/bin/ls", "/data"]
+    bundle = cells.bundle(config, kind="busybox")
+    cells.started(swapper)
+    results = [cells(bundle=bundle).run() for _ in range(60)]
+    assert {r.ok for r in results} == {True, False}, "nobody raced"
+    shown = [r for r in results if "shadow" in r.out]
+    assert not shown, f"{len(shown)} of {len(results)} containers show the host's /etc"

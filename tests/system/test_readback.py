@@ -2,14 +2,13 @@
 
 strace answers for the kernel: the call is not made, and 0 comes back."""
 
-import ctypes
 import pathlib
-import struct
 import subprocess
 
 import pytest
 
 from harness import bundle as b
+from harness import linux
 from harness.runtime import PATIENCE, until
 
 from test_resources import V1
@@ -104,23 +103,57 @@ def test_the_flags_of_every_cgroup_hierarchy(cells, can, work, level):
     assert 3 < when < 39
 
 
-@pytest.mark.parametrize("size", ["size=4m", "size=4096k", "size=4194304"])
-def test_the_size_of_a_tmpfs(cells, can, work, level, size):
+OPTIONS = [
+    ("tmpfs", "size=4m"), ("tmpfs", "size=4096k"), ("tmpfs", "size=4194304"), ("tmpfs", "size=1%"),
+    ("tmpfs", "nr_blocks=1k"), ("tmpfs", "nr_inodes=1k"), ("tmpfs", "mode=0750"), ("tmpfs", "uid=7"), ("tmpfs", "gid=7"),
+    ("ramfs", "mode=0750"),
+    ("proc", "hidepid=invisible"), ("proc", "hidepid=2"), ("proc", "hidepid=ptraceable"), ("proc", "hidepid=4"),
+    ("proc", "hidepid=1"), ("proc", "subset=pid"), ("proc", "gid=7"),
+    ("devpts", "gid=5"), ("devpts", "mode=0620"), ("devpts", "ptmxmode=0666"),
+]
+PLACES = {"proc": "/proc", "devpts": "/dev/pts"}
+
+
+def _with_option(kind, option):
+    """None but this: what another promises could be what is found out."""
+    place = PLACES.get(kind, "/memory")
+    config = b.spec("exit", "0")
+    config["linux"]["maskedPaths"], config["linux"]["readonlyPaths"] = [], []
+    # strace counts by process: what the outside calls for /dev comes before all that is lied about.
+    config["mounts"][:0] = [{"destination": f"/first{i}", "type": "tmpfs", "source": "tmpfs",
+                             "options": ["nosuid", "nodev", "noexec", "size=4k"]} for i in range(4)]
+    b.mount(config, place, type=kind, source=kind, options=["nosuid", "nodev", "noexec", option])
+    return config, place
+
+
+@pytest.mark.parametrize("kernel", [None, linux.no_statmount], ids=["statmount", "mountinfo"])
+@pytest.mark.parametrize("kind, option", OPTIONS)
+def test_what_a_mount_was_given_as_data(cells, can, work, level, kind, option, kernel):
+    """Its size, the modes and owners of its root, and what shows in the kernel's list of its options alone."""
     if not can.strace:
         pytest.skip("needs strace")
+    key, value = option.split("=")
 
     def made(trace, when):
-        config = b.spec("exit", "0")
-        b.mount(config, "/memory", type="tmpfs", source="tmpfs", options=["nosuid", "nodev", "noexec", size])
-        return _under_a_lie(cells(config), trace, "fsconfig", when)
+        config, place = _with_option(kind, option)
+        if kind == "ramfs" and level == "hardened":
+            pytest.skip("refused: it has no bound")
+        cell = cells(config)
+        argv = _lying(trace, "fsconfig", when) + cell.runtime.argv("run", "--bundle", cell.bundle.path, cell.id)
+        return place, subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                                     timeout=20 * PATIENCE, preexec_fn=kernel)
 
-    assert made(work / "first", 1000).returncode == 0
+    _, honest = made(work / "first", 1000)
+    assert honest.returncode == 0, honest
     calls = [line.split(None, 1) for line in (work / "first").read_text().splitlines() if "fsconfig(" in line]
-    pid = next(pid for pid, call in calls if f'"{size[5:]}"' in call)
+    wanted = f'"{key}", "{value}"'
+    pid = next(pid for pid, call in calls if wanted in call)
     of_stage = [call for caller, call in calls if caller == pid]
-    when = next(i for i, call in enumerate(of_stage, 1) if f'"{size[5:]}"' in call)
-    result = made(work / "second", when)
-    assert result.returncode == 1 and "/memory: its size" in result.stderr, result
+    when = max(i for i, call in enumerate(of_stage, 1) if wanted in call)
+    place, result = made(work / "second", when)
+    told = [line for line in (work / "second").read_text().splitlines() if "(INJECTED)" in line]
+    assert len(told) == 1 and wanted in told[0], told
+    assert result.returncode == 1 and f"{place}: its {option} is not as planned" in result.stderr, result
 
 
 # The filters, which are loaded last (decision 26)
@@ -184,11 +217,7 @@ def test_a_filter_of_exec_that_is_not_loaded(cells, can, work, level):
 
 
 def _allow_everything():
-    """In the child that becomes the runtime: a filter of its caller's."""
-    program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))
-    fprog = struct.pack("HxxxxxxP", 1, ctypes.addressof(program))
-    if ctypes.CDLL(None).prctl(22, 2, fprog, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
-        raise OSError("cannot load a filter")
+    linux.filter_calls((0x06, 0, 0, 0x7FFF0000))
 
 
 @pytest.mark.parametrize("inherits", ["create", "start"])

@@ -281,7 +281,6 @@ def test_the_hosts_network_needs_its_override(caller, rt, cells, level):
 
 @by(*MAPPED)
 @pytest.mark.levels("hardened")
-@pytest.mark.refusal
 def test_an_engines_host_network_is_refused(caller, cells, fail, level):
     """Who is root of a namespace could have given it a network: then a person said so."""
     config = document(caller)
@@ -413,7 +412,6 @@ def without_newuidmap(work):
 
 @pytest.mark.peer
 @by("granted")
-@pytest.mark.refusal
 def test_newuidmap_is_missing(caller, rt, cells, work, fail, level):
     """T27."""
     cell = cells(document(caller), runtime=rt.by(caller.wrapped(*without_newuidmap(work))))
@@ -421,7 +419,6 @@ def test_newuidmap_is_missing(caller, rt, cells, work, fail, level):
 
 
 @by("granted")
-@pytest.mark.refusal
 def test_no_new_privileges_around_us(caller, rt, cells, fail, level):
     """newuidmap has no rights then: its own words."""
     cell = cells(document(caller), runtime=rt.by(caller.wrapped("setpriv", "--no-new-privs")))
@@ -431,7 +428,6 @@ def test_no_new_privileges_around_us(caller, rt, cells, fail, level):
 @pytest.mark.peer
 @by(*DIRECT)
 @pytest.mark.levels("none")
-@pytest.mark.refusal
 def test_no_user_namespace_in_the_document(caller, cells, fail, level):
     """As runc: it can only be an error."""
     config = document(caller)
@@ -515,7 +511,6 @@ def test_without_a_delegated_cgroup(caller, cells, own_namespace, level):
 
 @pytest.mark.peer
 @by("single", "mapped-granted")
-@pytest.mark.refusal
 def test_a_cgroup_of_the_document_is_no_choice(caller, cells, fail, level):
     """P59: the same value is the same place, or an error, as with runc."""
     config = document(caller)
@@ -549,7 +544,6 @@ LIMITS = {
 @pytest.mark.peer
 @by("single", "mapped-granted")
 @pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.refusal
 def test_limits_of_the_document_need_a_cgroup(caller, cells, fail, limit, level):
     config = document(caller)
     config["linux"]["resources"] = LIMITS[limit]
@@ -711,7 +705,6 @@ def test_a_link_is_mounted_itself(caller, cells, work, option, target, level):
 @by(*DIRECT)
 @pytest.mark.parametrize("option", ["rw", "exec", "suid", "dev"])
 @pytest.mark.levels("none")
-@pytest.mark.refusal
 def test_locked_flags_cannot_be_cleared(caller, cells, fail, locked, option, level):
     """Said so, and named, where the document asks for it in so many words."""
     config = document(caller)
@@ -778,7 +771,6 @@ def test_overlay_of_a_user(caller, cells, level):
 
 
 @by(*EVERY)
-@pytest.mark.refusal
 def test_id_mapped_binds_are_refused(caller, cells, fail, work, level):
     """Never silently left unmapped (P11, decision 18)."""
     config = document(caller)
@@ -820,7 +812,6 @@ def test_devices_are_the_hosts(caller, cells, kind, level):
     {"path": "/dev/full", "type": "c", "major": 1, "minor": 3},
 ], ids=["absent", "another"])
 @pytest.mark.levels("none")
-@pytest.mark.refusal
 def test_devices_the_host_does_not_have(caller, cells, fail, device, level):
     config = document(caller)
     config["linux"]["devices"] = [device]
@@ -870,7 +861,6 @@ def test_a_pod_whose_user_namespace_is_not_named(caller, rt, cells, level):
 
 @pytest.mark.parametrize("kind", ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"])
 @pytest.mark.levels("none")
-@pytest.mark.refusal
 def test_no_more_namespaces(callers, work, host, kind, level):
     """T27: the limit is named, nothing is left."""
     root = users.MappedRoot(callers["granted"])

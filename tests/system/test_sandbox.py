@@ -80,7 +80,6 @@ def test_statuses_of_its_own(request, who, command, status):
     assert result.status == status and len(result.err.splitlines()) == 1, result
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("arguments", [
     [], ["--nonsense", "true"], ["--root", "/nonexistent", "true"], ["--bind", "/nonexistent:/x", "true"],
     ["--bind", "nocolon", "true"], ["--memory", "x", "true"], ["--memory", "-1", "true"], ["--pids", "x", "true"],
@@ -163,7 +162,6 @@ def test_limits(sandbox, root, can):
         assert sandbox("--root", root, "--memory", "32m", "--", "/prisoner", "eat", "300").status == 137
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("arguments", [["--memory", "64m"], ["--pids", "50"], ["--root", "/nonexistent"]], ids=" ".join)
 def test_failures_name_the_option(nobody, arguments):
     """A user without a delegated cgroup wrote no linux.resources."""

@@ -52,7 +52,6 @@ def seed(name):
 # The profiles of the seeds
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("how", ["in the document", "--seccomp"])
 def test_seed_5_cannot_execute(cells, fail, level, how):
     """Five calls, execve not among them: nothing could start.  Found at create."""
@@ -64,7 +63,6 @@ def test_seed_5_cannot_execute(cells, fail, level, how):
     fail(cell.create(*flags), "execve", "seccomp", cell=cell)
 
 
-@pytest.mark.refusal
 def test_seed_5_as_printed_is_not_json(cells, fail, level, work):
     """Its first line is a comment."""
     path = work / "profile.json"
@@ -146,7 +144,6 @@ def test_without_no_new_privs_the_filter_loads_early(cells, level):
     assert result.status == 7, result
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("action", ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRAP",
                                     "SCMP_ACT_TRACE"])
 @pytest.mark.parametrize("how", ["by-default", "by-rule"])
@@ -196,7 +193,6 @@ def test_the_state_after_a_death_by_the_filter(cells, level):
     cell.wait_stopped()
 
 
-@pytest.mark.refusal
 def test_a_failed_execve_under_a_filter_is_reported(cells, level):
     """The report needs no call: the errno arrives whatever the filter refuses."""
     config = b.spec()
@@ -211,7 +207,6 @@ def test_a_failed_execve_under_a_filter_is_reported(cells, level):
     assert cell.status() == "missing"
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("action", ["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"])
 @pytest.mark.parametrize("how", ["run", "run --detach", "start"])
 def test_a_death_in_execve_is_no_start(cells, level, action, how):
@@ -379,7 +374,6 @@ def test_docker_form(cells, level):
     assert tried["syslog"] == ("errno 77" if level == "none" else tried["syslog"])
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("text, name", [
     ("{}", "defaultAction"), ('{"defaultAction":"X"}', "defaultAction"), ("[]", "profile"), ("", "profile"),
     ('{"defaultAction":"SCMP_ACT_ALLOW","syscalls":{}}', "syscalls"),
@@ -392,7 +386,6 @@ def test_bad_profile_files(cells, fail, work, text, name):
     fail(cell.create("--seccomp", path), name, cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "zero"])
 def test_profile_files_that_are_none(cells, fail, work, kind):
     path = work / "profile"
@@ -406,7 +399,6 @@ def test_profile_files_that_are_none(cells, fail, work, kind):
     fail(cell.create("--seccomp", path), str(path), cell=cell)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("change, name", [
     (lambda s: s.update(defaultErrnoRet=5, defaultAction="SCMP_ACT_ALLOW"), "defaultErrnoRet"),
     (lambda s: s["syscalls"].append(b.rule("read", action="SCMP_ACT_ALLOW", errnoRet=5)), "errnoRet"),

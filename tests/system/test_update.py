@@ -177,7 +177,6 @@ def test_swap_alone(cell, limits, level, flags):
     assert limits("memory", "swap") == {"memory": str(32 * MIB), "swap": "-1" if "-1" in flags else str(80 * MIB)}
 
 
-@pytest.mark.refusal
 def test_swap_needs_a_memory_limit(cell, limits):
     _updated(cell, "--memory", "-1")
     _refused(_update(cell, "--memory-swap", "80m"), "memory.swap", "memory.limit")
@@ -192,7 +191,6 @@ def test_both_go_up_and_down(cell, limits):
         assert limits("memory", "swap") == {"memory": str(size * MIB), "swap": str(size * MIB)}
 
 
-@pytest.mark.refusal
 def test_memory_beyond_memory_and_swap(cell, limits):
     """v1 keeps one limit for both."""
     if not V1:
@@ -213,7 +211,6 @@ def test_quota_and_period_one_by_one(cell, limits, level):
         assert limits("quota", "period") == {"quota": quota, "period": period}, flags
 
 
-@pytest.mark.refusal
 def test_a_burst_is_at_most_the_quota(cell, limits):
     limits["burst"]
     _refused(_update(cell, "--cpu-burst", "50001"), "linux.resources.cpu.burst", "quota")
@@ -301,7 +298,6 @@ def test_other_controllers(cell, can):
         assert states.read(pid, "memory", "", "memory.high") == str(60 * MIB)
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("text, name", [
     ("nonsense", "linux.resources"), ("", "linux.resources"), ("[]", "linux.resources"), ('{"memory":{"limit":"1"}}', "memory.limit"),
     ('{"memory":{"limit":-2}}', "linux.resources.memory.limit"), ('{"cpu":{"cpus":"a"}}', "linux.resources.cpu.cpus"),
@@ -317,7 +313,6 @@ def test_bad_resources(cell, limits, text, name):
     assert "updated" not in cell.state()
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("flags, name", [
     (["--memory", "xx"], "--memory"), (["--memory", "-5"], "--memory"), (["--memory", "1t"], "--memory"),
     (["--cpu-quota", "1.5"], "--cpu-quota"), (["--blkio-weight", "5"], "blockIO.weight"),
@@ -331,7 +326,6 @@ def test_bad_flags(cell, limits, flags, name):
     assert limits("memory", "pids", "quota", "cpus") == before
 
 
-@pytest.mark.refusal
 def test_all_or_nothing(cell, limits, level):
     """2.1: an update that fails half-way leaves everything as if it had not been tried."""
     names = ("memory", "swap", "reservation", "quota", "period", "shares", "pids", "cpus")
@@ -348,7 +342,6 @@ def test_all_or_nothing(cell, limits, level):
         assert limits(*names) == before
 
 
-@pytest.mark.refusal
 def test_check_before_update(cells, level):
     """P69: a limit below what is in use."""
     config = b.spec()
@@ -396,7 +389,6 @@ def test_states(cells, level, state):
             assert Limits(cell)["pids"] == "41"
 
 
-@pytest.mark.refusal
 @pytest.mark.parametrize("state, text", [("stopped", "container not running"), ("creating", "being created"),
                                          ("missing", "container does not exist")])
 def test_texts(cells, level, state, text):
@@ -412,7 +404,6 @@ def test_caller_flags_are_not_needed(cell, limits):
         assert limits["pids"] == str(number)
 
 
-@pytest.mark.refusal
 def test_without_a_cgroup(cells, runtime):
     config = b.spec("sleep")
     del config["linux"]["resources"]

@@ -526,7 +526,9 @@ static void reads_process(void **state)
 	assert_int_equal(p->io_priority.priority, 7);
 	assert_string_equal(p->cpu_affinity_initial, "0-1");
 	assert_null(p->cpu_affinity_final);
-	assert_int_equal(spec.ignored.n, 0);
+	assert_int_equal(spec.ignored.n, 2); /* decision 32 */
+	assert_string_equal(spec.ignored.v[0], "process.capabilities: CAP_FOO");
+	assert_string_equal(spec.ignored.v[1], "process.capabilities: CAP_BAR");
 	dj_arena_done(&arena);
 }
 
@@ -591,7 +593,10 @@ static void reads_linux(void **state)
 	             "\"rootfsPropagation\":\"rslave\",\"maskedPaths\":[\"/"
 	             "m\"],\"readonlyPaths\":[],"
 	             "\"mountLabel\":\"ml\",\"personality\":{\"domain\":\"LINUX32\",\"flags\":[]},"
-	             "\"intelRdt\":{\"closID\":\"x\"},\"memoryPolicy\":{\"mode\":\"MPOL_BIND\","
+	             "\"intelRdt\":{\"closID\":\"x\",\"l3CacheSchema\":\"L3:0=f\","
+	             "\"memBwSchema\":\"\",\"schemata\":[\"L2:0=1\",\"MB:0=20\"],"
+	             "\"enableMonitoring\":true,\"enableCMT\":1,\"enableMBM\":true},"
+	             "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\","
 	             "\"nodes\":\"0-3,7\",\"flags\":[\"MPOL_F_STATIC_NODES\"]}"),
 	       &arena, &spec);
 	l = &spec.linux;
@@ -620,7 +625,12 @@ static void reads_linux(void **state)
 	assert_string_equal(l->mount_label, "ml");
 	assert_true(l->personality.set);
 	assert_int_equal(l->personality.v, PER_LINUX32);
-	assert_true(l->intel_rdt);
+	assert_true(l->intel_rdt.set && l->intel_rdt.monitoring);
+	assert_string_equal(l->intel_rdt.clos_id, "x");
+	assert_string_equal(l->intel_rdt.l3_cache_schema, "L3:0=f");
+	assert_null(l->intel_rdt.mem_bw_schema);
+	assert_int_equal(l->intel_rdt.schemata.n, 2);
+	assert_string_equal(l->intel_rdt.schemata.v[1], "MB:0=20");
 	assert_true(l->memory_policy.set);
 	assert_int_equal(l->memory_policy.mode, MPOL_BIND);
 	assert_int_equal(l->memory_policy.flags, MPOL_F_STATIC_NODES);

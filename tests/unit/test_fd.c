@@ -214,6 +214,20 @@ static void connects_at_any_length(void **state)
 	}
 }
 
+/* The kernel's limit is the one of a connection to a full queue, too. */
+static void waits_for_its_peer_no_longer(void **state)
+{
+	const struct scratch *s = *state;
+	dj_auto_close int l = fd_listen_unix(s->fd, "patient", SOCK_STREAM, 0600);
+	dj_auto_close int c = fd_connect_unix(s->fd, "patient", SOCK_STREAM);
+	struct timeval limit = { 0 };
+	socklen_t size = sizeof(limit);
+
+	assert_true(l >= 0);
+	assert_int_equal(getsockopt(c, SOL_SOCKET, SO_SNDTIMEO, &limit, &size), 0);
+	assert_int_equal(limit.tv_sec, FD_PEER_WAIT_S);
+}
+
 static void reports_what_cannot_be_connected(void **state)
 {
 	const struct scratch *s = *state;
@@ -255,6 +269,7 @@ int main(void)
 		PAIR(sends_data_with_descriptors),  PAIR(refuses_bad_messages),
 		PAIR(refuses_more_than_its_buffer), PAIR(reports_the_end),
 		cmocka_unit_test(closes_ranges),    cmocka_unit_test(moves_up),
+		SCRATCH(connects_at_any_length),    SCRATCH(waits_for_its_peer_no_longer),
 		SCRATCH(connects_at_any_length),    SCRATCH(reports_what_cannot_be_connected),
 		SCRATCH(binds_without_listening),
 	};

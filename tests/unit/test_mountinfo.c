@@ -69,6 +69,17 @@ static void the_list_is_understood(void **state)
 	assert_false(below.is_whole);
 }
 
+static void compare_parts(struct fixture *f, int fd)
+{
+	struct mount_part asked, listed;
+
+	assert_int_equal(mount_part_ask(fd, &f->arena, &asked), 0);
+	assert_int_equal(mount_part_scan(f->proc, fd, &f->arena, &listed, &f->err), 0);
+	assert_string_equal(asked.root, listed.root);
+	assert_int_equal(asked.dev_major, listed.dev_major);
+	assert_int_equal(asked.dev_minor, listed.dev_minor);
+}
+
 static void the_kernel_tells_the_same(void **state)
 {
 	static const char *const paths[] = { "/", "/dev", "/dev/pts", "/dev/shm" };
@@ -91,6 +102,7 @@ static void the_kernel_tells_the_same(void **state)
 		tail = strchr(listed.options, ',');
 		assert_non_null(tail);
 		assert_string_equal(asked.options, tail + 1);
+		compare_parts(f, fd);
 		compared++;
 	}
 	if (compared == 0)
@@ -145,6 +157,35 @@ static void tells_where_mounts_are(void **state)
 	assert_int_equal(rmdir(top), 0);
 }
 
+/* A part of one, bound somewhere else, is none. */
+static void finds_a_whole_file_system_by_its_type(void **state)
+{
+	char top[] = "/tmp/mountinfo-XXXXXX", part[64], odd[64], *point;
+	struct fixture *f = *state;
+
+	assert_non_null(mkdtemp(top));
+	(void)snprintf(part, sizeof(part), "%s/part", top);
+	(void)snprintf(odd, sizeof(odd), "%s/a b", top);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("top", top, "tmpfs", 0, NULL) < 0) {
+		(void)rmdir(top);
+		skip();
+	}
+	assert_true(mkdir(part, 0700) == 0 && mkdir(odd, 0700) == 0);
+	assert_int_equal(mount("none", odd, "ramfs", 0, NULL), 0);
+	assert_int_equal(mount_point_of_type(f->proc, "ramfs", &f->arena, &point, &f->err), 0);
+	assert_string_equal(point, odd);
+	(void)snprintf(odd, sizeof(odd), "%s/a b/below", top);
+	assert_int_equal(mkdir(odd, 0700), 0);
+	assert_int_equal(mount(odd, part, NULL, MS_BIND, NULL), 0);
+	odd[strlen(odd) - strlen("/below")] = '\0';
+	assert_int_equal(umount2(odd, MNT_DETACH), 0);
+	assert_int_equal(mount_point_of_type(f->proc, "ramfs", &f->arena, &point, &f->err), 0);
+	assert_null(point);
+	assert_int_equal(umount2(top, MNT_DETACH), 0);
+	assert_int_equal(rmdir(top), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -152,6 +193,7 @@ int main(void)
 		TEST(the_list_is_understood),
 		TEST(the_kernel_tells_the_same),
 		TEST(tells_where_mounts_are),
+		TEST(finds_a_whole_file_system_by_its_type),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

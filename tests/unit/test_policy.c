@@ -166,6 +166,10 @@ static const struct row rows[] = {
 	{ "ns.net", REFUSED, "shares the host's network namespace", .linux_ = "'namespaces':[{'type':'mount'}]" },
 	{ "ns.ipc", REFUSED, "shares the host's IPC namespace", .linux_ = "'namespaces':[{'type':'mount'}]" },
 	{ "ns.mnt", REFUSED, "shares the host's mount namespace", .linux_ = "'namespaces':[{'type':'pid'}]" },
+	{ "ns.mnt", REFUSED, "joins another's mount namespace by path",
+	  .linux_ = "'namespaces':[{'type':'mount','path':'/run/mntns/a'}]" },
+	{ "ns.mnt", REFUSED, "joins the host's mount namespace by path",
+	  .linux_ = "'namespaces':[{'type':'mount','path':'/proc/1/ns/mnt'}]" },
 	{ "ns.net", REFUSED, "joins the host's network namespace by path",
 	  .linux_ = "'namespaces':[{'type':'network','path':'/proc/1/ns/net'}]" },
 	{ "ns.net", NOTHING, .linux_ = "'namespaces':[{'type':'network','path':'/run/netns/a'}]" },
@@ -979,6 +983,7 @@ static void test_command_line_flags(void **state)
 	request.preserve_fds = request.no_new_keyring = request.no_pivot = true;
 	apply(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);
 	assert_non_null(find_refusal(&run, "proc.fds", "--preserve-fds"));
+	assert_null(find_refusal(&run, "proc.fds", "standard stream"));
 	assert_true(has_note(&run, "ns.mnt", "--no-pivot"));
 	assert_true(run.result.settings.force_keyring);
 	assert_promises(&run, json_text(&arena, NULL, NULL, NULL, NULL), &host, &request);

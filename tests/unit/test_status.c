@@ -37,6 +37,7 @@ static struct store_record live(const struct observer *observer)
 		.selinux_label = text(""),
 		.listener_path = text(""),
 		.listener_metadata = text(""),
+		.rdt_group = text(""),
 	};
 }
 

@@ -291,6 +291,8 @@ static const struct store_record sample = {
 	.selinux_label = (char *)(uintptr_t) "u:r:box_t:s0:c1,c2",
 	.listener_path = (char *)(uintptr_t) "/run/agent",
 	.listener_metadata = (char *)(uintptr_t) "token",
+	.rdt_group = (char *)(uintptr_t) "/",
+	.rdt_monitored = true,
 	.poststop_hooks = true,
 	.id_range = STORE_RANGE_LAST,
 	.annotations = (struct store_pair *)(uintptr_t)annotations,
@@ -321,6 +323,8 @@ static void writes_and_reads_a_record(void **state)
 	assert_string_equal(got.selinux_label, sample.selinux_label);
 	assert_string_equal(got.listener_path, sample.listener_path);
 	assert_string_equal(got.listener_metadata, sample.listener_metadata);
+	assert_string_equal(got.rdt_group, sample.rdt_group);
+	assert_true(got.rdt_monitored && !got.rdt_made);
 	assert_int_equal(got.owner, sample.owner);
 	assert_int_equal(got.pid, sample.pid);
 	assert_true(got.start_time == sample.start_time);

@@ -33,6 +33,9 @@
 #define NODES_NEEDED "needed by this mode, or of no use to it (MPOL_DEFAULT, MPOL_LOCAL)"
 #define MEMORY(mode, nodes)                                                                        \
 	"\"memoryPolicy\":{\"mode\":\"MPOL_" mode "\",\"nodes\":\"" nodes "\"}"
+#define RDT(more) LINUX("\"intelRdt\":{" more "}")
+#define GROUP     "must be \"/\" or the name of one directory, of at most 255 bytes"
+#define SCHEMA    "must be one line of at most 4095 bytes like L3:0=ff;1=ff"
 #define UNMAPPED  "is not mapped in the user namespace"
 #define INTERFACE "must be the name of a network interface"
 #define HOSTS     "belongs to a namespace that the container shares with the host"
@@ -143,9 +146,9 @@ static const struct refused refused[] = {
 	{ LINUX(NS(NET) ",\"netDevices\":{\"eth/0\":{}}"),
 	  "linux.netDevices[\"eth/0\"]: " INTERFACE },
 	{ LINUX(NS(NET) ",\"netDevices\":{\"0123456789abcdef\":{}}"),
-	  "linux.netDevices[\"0123456789abcdef\"]: " INTERFACE },
+	  "linux.netDevices.0123456789abcdef: " INTERFACE },
 	{ LINUX(NS(NET) ",\"netDevices\":{\"eth0\":{\"name\":\"..\"}}"),
-	  "linux.netDevices[\"eth0\"].name: " INTERFACE },
+	  "linux.netDevices.eth0.name: " INTERFACE },
 	{ LINUX(MEMORY("BIND", "")), "linux.memoryPolicy.nodes: " NODES_NEEDED },
 	{ LINUX(MEMORY("LOCAL", "0")), "linux.memoryPolicy.nodes: " NODES_NEEDED },
 	{ LINUX(MEMORY("DEFAULT", "0")), "linux.memoryPolicy.nodes: " NODES_NEEDED },
@@ -164,6 +167,19 @@ static const struct refused refused[] = {
 	{ LINUX("\"devices\":[{\"type\":\"p\",\"path\":\"/x\"},{\"type\":\"b\",\"path\":\"/x\","
 	        "\"minor\":0}]"),
 	  "linux.devices[1]: needs major and minor" },
+
+	/* groups of resctrl (P55, P56) */
+	{ RDT("\"closID\":\"a/b\""), "linux.intelRdt.closID: " GROUP },
+	{ RDT("\"closID\":\"/a\""), "linux.intelRdt.closID: " GROUP },
+	{ RDT("\"closID\":\".\""), "linux.intelRdt.closID: " GROUP },
+	{ RDT("\"closID\":\"..\""), "linux.intelRdt.closID: " GROUP },
+	{ RDT("\"closID\":\"a\\nb\""), "linux.intelRdt.closID: " GROUP },
+	{ RDT("\"l3CacheSchema\":\"L3:0=f\\nMB:0=10\""), "linux.intelRdt.l3CacheSchema: " SCHEMA },
+	{ RDT("\"l3CacheSchema\":\"0=f\""), "linux.intelRdt.l3CacheSchema: " SCHEMA },
+	{ RDT("\"memBwSchema\":\"MB:0=10\\n\""), "linux.intelRdt.memBwSchema: " SCHEMA },
+	{ RDT("\"memBwSchema\":\"L3:0=f\""), "linux.intelRdt.memBwSchema: must start with \"MB:\"" },
+	{ RDT("\"schemata\":[\"L3:0=f\",\"MB:0=10\\n\"]"), "linux.intelRdt.schemata[1]: " SCHEMA },
+	{ RDT("\"schemata\":[\"\"]"), "linux.intelRdt.schemata[0]: " SCHEMA },
 
 	/* cgroupsPath (T46) */
 	{ LINUX("\"cgroupsPath\":\"/a/../b\""), "linux.cgroupsPath: must not contain \"..\"" },
@@ -187,7 +203,7 @@ static const struct refused refused[] = {
 	{ SYSCTL(NET "," IPC, "kernel.msgmax2", "1"),
 	  "linux.sysctl[\"kernel.msgmax2\"]: belongs to the host, not to a namespace" },
 	{ SYSCTL(NET, "net", "1"),
-	  "linux.sysctl[\"net\"]: belongs to the host, not to a namespace" },
+	  "linux.sysctl.net: belongs to the host, not to a namespace" },
 	{ SYSCTL(NET, "net.", "1"), "linux.sysctl[\"net.\"]: " NO_NAME },
 	{ SYSCTL(NET, ".net.x", "1"), "linux.sysctl[\".net.x\"]: " NO_NAME },
 	{ SYSCTL(NET, "net..x", "1"), "linux.sysctl[\"net..x\"]: " NO_NAME },
@@ -225,7 +241,7 @@ static const struct refused refused[] = {
 	{ RESOURCES("\"rdma\":{\"mlx 5\":{\"hcaHandles\":1}}"),
 	  "linux.resources.rdma[\"mlx 5\"]: must be the name of a device" },
 	{ RESOURCES("\"rdma\":{\"mlx5\":{}}"),
-	  "linux.resources.rdma[\"mlx5\"]: needs hcaHandles or hcaObjects" },
+	  "linux.resources.rdma.mlx5: needs hcaHandles or hcaObjects" },
 	{ RESOURCES("\"unified\":{\"a/b\":\"1\"}"),
 	  "linux.resources.unified[\"a/b\"]: must be the name of a cgroup file" },
 	{ RESOURCES("\"unified\":{\"..\":\"1\"}"),
@@ -312,6 +328,10 @@ static const char *const accepted[] = {
 	LINUX(MEMORY("BIND", "0-3,7,1023")),
 	LINUX(MEMORY("PREFERRED", "")),
 	LINUX(MEMORY("LOCAL", "")),
+	RDT(""),
+	RDT("\"closID\":\"/\",\"enableMonitoring\":true"),
+	RDT("\"closID\":\"a..b\",\"l3CacheSchema\":\"L3CODE:0=f\",\"memBwSchema\":\"MB:0=10;1=20\","
+	    "\"schemata\":[\"L2:0=f\"]"),
 	LINUX("\"mountLabel\":\"system_u:object_r:container_file_t:s0:c1,c2\""),
 	LINUX("\"cgroupsPath\":\"/a..b/...\""),
 	LINUX("\"cgroupsPath\":\"user.slice:libpod:0123\""),

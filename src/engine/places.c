@@ -108,26 +108,26 @@ static int part_at(struct places *places, const char *path, int flags, struct mo
 struct shown {
 	const char *real, *top; /* the mount's top is a path, too */
 	const struct statx *seen;
-	bool btrfs;
+	bool device_differs;
 	struct mount_part part;
 	const char *inside; /* the path within the file system, once asked for */
 };
 
-/* Files of btrfs name their subvolume as the device, which is one of none in any case. */
-static bool is_btrfs(const struct shown *shown)
+/* Files of btrfs name their subvolume as the device, those of an overlay their layer. */
+static bool device_may_differ(const struct shown *shown)
 {
 	struct statfs fs;
 
-	return shown->seen->stx_dev_major == 0 && statfs(shown->top, &fs) == 0 &&
-	       fs.f_type == BTRFS_SUPER_MAGIC;
+	return statfs(shown->top, &fs) == 0 &&
+	       (fs.f_type == BTRFS_SUPER_MAGIC || fs.f_type == OVERLAYFS_SUPER_MAGIC);
 }
 
 static bool may_show_the_same(const struct place *place, const struct shown *shown)
 {
 	if (!place->is_mount || strcmp(place->name, shown->top) == 0)
 		return false;
-	return shown->btrfs ? place->dev_major == 0
-			    : place->dev_major == shown->seen->stx_dev_major &&
+	return shown->device_differs ? place->dev_major == 0 /* as all of them are */
+				     : place->dev_major == shown->seen->stx_dev_major &&
 				      place->dev_minor == shown->seen->stx_dev_minor;
 }
 
@@ -164,7 +164,7 @@ static char *name_by_part(struct places *places, struct shown *shown)
 	char *name = NULL;
 
 	learn(places);
-	shown->btrfs = is_btrfs(shown);
+	shown->device_differs = device_may_differ(shown);
 	for (size_t i = 0; i < places->n; i++) {
 		struct place *place = &places->v[i];
 		const char *rest;

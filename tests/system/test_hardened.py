@@ -246,7 +246,7 @@ def test_a_host_path_mounted_below(cells, hard, fail, work, twice, source, name)
 def test_a_part_of_a_host_path_by_another_name(cells, hard, fail, work, twice, source, below, name, kernel):
     """Nothing that is mounted there is a listed directory, nor is anything above it: where it comes from tells."""
     config = b.spec("paths", "/data")
-    b.bind(config, f"{twice(source)}{below}", "/data", "bind")
+    b.bind(config, f"{twice(source)}{below}", "/data", "ro")
     cell = cells(config, "skeleton", runtime=hard)
     if name is None:
         assert cell.run(preexec_fn=kernel).documents()[0]["/data"]["stat"] == "ok"
@@ -267,7 +267,7 @@ def test_what_a_listed_directory_was_mounted_from(cells, hard, fail, work, twice
     try:
         twice(work / "disk/all", "again")
         config = b.spec("paths", "/data")
-        b.bind(config, work / source, "/data", "bind")
+        b.bind(config, work / source, "/data", "ro")
         cell = cells(config, "skeleton", runtime=hard)
         if name is None:
             assert cell.run(preexec_fn=kernel).documents()[0]["/data"]["stat"] == "ok"
@@ -276,6 +276,28 @@ def test_what_a_listed_directory_was_mounted_from(cells, hard, fail, work, twice
     finally:
         linux.umount("/home")
         linux.umount(work / "disk")
+        host.settle()
+
+
+@pytest.mark.parametrize("kernel", [None, linux.no_statmount], ids=["statmount", "mountinfo"])
+@pytest.mark.parametrize("below", ["", "/key"], ids=["directory", "file"])
+def test_a_part_of_an_overlay_of_the_host(cells, hard, fail, work, twice, host, below, kernel):
+    """Its files name the device of their layer, its directories that of the overlay."""
+    layers = work / "layers"
+    layers.mkdir()
+    linux.mount("tests", layers, "tmpfs")
+    (layers / "lower/u").mkdir(parents=True)
+    (layers / "lower/u/key").touch(0o600)
+    for made in ("upper", "work"):
+        (work / made).mkdir()
+    linux.mount("overlay", "/home", "overlay", data=f"lowerdir={layers}/lower,upperdir={work}/upper,workdir={work}/work")
+    try:
+        config = b.spec("paths", "/data")
+        b.bind(config, twice(f"/home/u{below}"), "/data", "ro")
+        fail(cells(config, "skeleton", runtime=hard).create(preexec_fn=kernel), f"exposes /home/u{below} of the host", runtime=hard)
+    finally:
+        linux.umount("/home")
+        linux.umount(layers)
         host.settle()
 
 

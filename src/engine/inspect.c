@@ -124,11 +124,14 @@ static void look_at_layers(struct draft *draft, struct places *places, const str
 {
 	policy_overlay_layers(mount, &draft->arena, out);
 	for (size_t i = 0; i < out->n; i++) {
-		dj_auto_close int fd = open(out->v[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		struct policy_layer *layer = &out->v[i];
+		dj_auto_close int fd = open(layer->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		struct place_name place;
 
-		if (fd >= 0 && places_name(places, fd, true, &place))
-			out->v[i].path = place.name;
+		layer->judged.known = fd >= 0 || errno != EACCES; /* as above */
+		if (fd >= 0 && file_identify(fd, &layer->judged) == 0 &&
+		    places_name(places, fd, true, &place))
+			layer->path = place.name;
 	}
 }
 

@@ -1,7 +1,9 @@
 #include "launch/sources.h"
 
 #include "base/cleanup.h"
+#include "base/overlay_names.h"
 #include "base/sys.h"
+#include "launch/overlay_layers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,24 +145,15 @@ int mount_set_attributes(int tree, const struct plan_mount *mount, struct donjon
 
 /* An overlay's list that is too long for one call, layer by layer; that is since Linux 6.8, and without
  * the list's escapes. */
-static int list_layers(int fs, const char *list)
+static int list_layers(int fs, struct overlay_names *names)
 {
-	char layer[FSCONFIG_VALUE_MAX + 1];
-	int r = 0;
+	char path[PATH_MAX];
+	int r;
 
-	while (r >= 0 && *list) {
-		size_t n = 0;
-
-		for (; *list && *list != ':'; list++) {
-			if (*list == '\\' && list[1])
-				list++;
-			if (n == FSCONFIG_VALUE_MAX)
-				return -EINVAL;
-			layer[n++] = *list;
-		}
-		layer[n] = '\0';
-		r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, "lowerdir+", layer, 0);
-		list += *list == ':';
+	while ((r = overlay_names_next(names, path)) > 0) {
+		r = sys_fsconfig(fs, SYS_FSCONFIG_STRING, names->data_only ? "datadir+" : "lowerdir+", path, 0);
+		if (r < 0)
+			break;
 	}
 	return r;
 }
@@ -169,6 +162,7 @@ static int list_layers(int fs, const char *list)
 static int set_data(int fs, const char *option)
 {
 	const char *equals = strchr(option, '=');
+	struct overlay_names names;
 	char key[64];
 
 	if (!equals)
@@ -177,14 +171,16 @@ static int set_data(int fs, const char *option)
 		return -EINVAL;
 	memcpy(key, option, (size_t)(equals - option));
 	key[equals - option] = '\0';
-	if (strcmp(key, "lowerdir") == 0 && strlen(equals + 1) > FSCONFIG_VALUE_MAX)
-		return list_layers(fs, equals + 1);
+	if (strcmp(key, "lowerdir") == 0 && strlen(equals + 1) > FSCONFIG_VALUE_MAX &&
+	    overlay_names_of(option, &names))
+		return list_layers(fs, &names);
 	return sys_fsconfig(fs, SYS_FSCONFIG_STRING, key, equals + 1, 0);
 }
 
 static int configure(int fs, const struct dj_plan *plan, const struct plan_mount *mount,
-		     struct donjon_error *err)
+		     struct overlay_layers *layers, struct donjon_error *err)
 {
+	char text[OVERLAY_OPTION_SIZE];
 	const plan_str *data = plan_items(plan, mount->data, plan_str);
 	const plan_str *super = plan_items(plan, mount->super, plan_str);
 	const char *source = plan_text(plan, mount->source);
@@ -197,8 +193,11 @@ static int configure(int fs, const struct dj_plan *plan, const struct plan_mount
 		if ((r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, plan_text(plan, super[i]), NULL, 0)) < 0)
 			return dj_fail_os(err, -r, "fsconfig %s", plan_text(plan, super[i]));
 	for (uint32_t i = 0; i < mount->data.n; i++) {
-		const char *option = plan_text(plan, data[i]);
+		const char *option =
+			overlay_layers_open(plan, mount, plan_text(plan, data[i]), layers, text, err);
 
+		if (!option)
+			return -1;
 		if ((r = set_data(fs, option)) < 0)
 			return dj_fail_os(err, -r, "%s.options: %.64s%s", plan_text(plan, mount->pointer), option,
 					  strlen(option) > FSCONFIG_VALUE_MAX
@@ -223,7 +222,8 @@ static int fail_create(const struct dj_plan *plan, const struct plan_mount *moun
 			  plan_text(plan, mount->type), options);
 }
 
-int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
+static int make(const struct dj_plan *plan, const struct plan_mount *mount, struct overlay_layers *layers,
+		struct donjon_error *err)
 {
 	const char *type = plan_text(plan, mount->type);
 	dj_auto_close int fs = sys_fsopen(type);
@@ -231,7 +231,7 @@ int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, 
 
 	if (fs < 0)
 		return dj_fail_os(err, -fs, "%s.type: fsopen %s", plan_text(plan, mount->pointer), type);
-	if (configure(fs, plan, mount, err) < 0)
+	if (configure(fs, plan, mount, layers, err) < 0)
 		return -1;
 	if ((r = sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0)) < 0)
 		return fail_create(plan, mount, -r, err);
@@ -243,6 +243,15 @@ int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, 
 		dj_close(&tree);
 		return -1;
 	}
+	return tree;
+}
+
+int filesystem_make(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
+{
+	struct overlay_layers layers = { .n = 0 };
+	int tree = make(plan, mount, &layers, err);
+
+	overlay_layers_close(&layers);
 	return tree;
 }
 

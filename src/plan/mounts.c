@@ -360,14 +360,25 @@ static int add_mount(struct mounts *m, const struct oci_mount *mount, const char
 	return 0;
 }
 
+static struct plan_list add_layers(struct plan_block *block, const struct policy_layers *layers)
+{
+	struct file_identity *v = dj_arena_array(block->arena, layers->n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < layers->n; i++)
+		v[i] = layers->v[i].judged;
+	return plan_add_list(block, v, layers->n, sizeof(*v));
+}
+
 /* Mounts that the policy added are not among those it judged. */
 static void remember_judged(struct mounts *m, size_t index)
 {
 	const struct policy_request *judged = m->in->judged;
 	size_t first = m->in->settings->mounts_added;
 
-	if (judged && index >= first && index - first < judged->sources.n)
-		m->v[m->n - 1].source_judged = judged->sources.v[index - first].judged;
+	if (!judged || index < first || index - first >= judged->sources.n)
+		return;
+	m->v[m->n - 1].source_judged = judged->sources.v[index - first].judged;
+	m->v[m->n - 1].layers = add_layers(m->block, &judged->sources.v[index - first].layers);
 }
 
 static int add_own_dev(struct mounts *m, struct donjon_error *err)

@@ -66,6 +66,7 @@ struct plan_mount {
 	plan_str destination; /* clean, absolute */
 	plan_str source, type;
 	struct file_identity source_judged; /* of a bind */
+	struct plan_list layers; /* of struct file_identity: an overlay's, in the order of `data`; none: not judged */
 	struct plan_list data; /* of plan_str: "key=value" or "flag", for fsconfig */
 	plan_str pointer;     /* "mounts[3]" for errors */
 	plan_str label;       /* SELinux, for the root of what takes no context= */

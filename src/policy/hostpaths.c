@@ -4,6 +4,7 @@
  * holds the host's configuration, devices, secrets or sockets is refused, read-only or not.
  */
 #include "base/cleanup.h"
+#include "base/overlay_names.h"
 #include "base/path.h"
 #include "policy/harden.h"
 
@@ -258,52 +259,21 @@ static void judge_rootfs(struct harden *h)
 	refuse_exposing(h, "/root/path", path);
 }
 
-/* Backslashes escape what follows them, so "/\\etc" is /etc: judged without any.  An escaped colon then
- * separates, too, which can only refuse more. */
-static char *without_backslashes(struct dj_arena *arena, const char *layers)
-{
-	char *text = dj_arena_strdup(arena, layers), *end = text;
-
-	for (const char *at = text; *at; at++)
-		if (*at != '\\')
-			*end++ = *at;
-	*end = '\0';
-	return text;
-}
-
-static void add_layers(struct policy_layers *out, struct dj_arena *arena, const char *list, bool readonly)
-{
-	char clean[PATH_MAX];
-
-	list = without_backslashes(arena, list);
-	while (*list) {
-		size_t len = strcspn(list, ":");
-
-		if (path_clean(dj_arena_printf(arena, "%.*s", (int)len, list), clean, sizeof(clean)) == 0) {
-			out->v = list_room(arena, out->v, out->n, sizeof(*out->v));
-			out->v[out->n++] = (struct policy_layer){ dj_arena_strdup(arena, clean), readonly };
-		}
-		list += len + (list[len] == ':');
-	}
-}
-
 /* "lowerdir=/etc:/usr,upperdir=...": an overlay shows host directories as a bind does. */
 void policy_overlay_layers(const struct oci_mount *mount, struct dj_arena *arena, struct policy_layers *out)
 {
-	static const struct {
-		const char *key;
-		bool readonly;
-	} keys[] = {
-		{ "lowerdir=", true }, { "lowerdir+=", true }, { "datadir+=", true }, { "upperdir=", false },
-	};
+	struct overlay_names names;
+	char path[PATH_MAX];
 
 	*out = (struct policy_layers){ .n = 0 };
 	for (size_t i = 0; i < mount->options.n; i++) {
-		const char *option = mount->options.v[i];
-
-		for (size_t k = 0; k < DJ_COUNT(keys); k++)
-			if (strncmp(option, keys[k].key, strlen(keys[k].key)) == 0)
-				add_layers(out, arena, option + strlen(keys[k].key), keys[k].readonly);
+		if (!overlay_names_of(mount->options.v[i], &names))
+			continue;
+		while (overlay_names_next(&names, path) > 0) {
+			out->v = list_room(arena, out->v, out->n, sizeof(*out->v));
+			out->v[out->n++] = (struct policy_layer){ .path = dj_arena_strdup(arena, path),
+				                                  .readonly = names.readonly };
+		}
 	}
 }
 
@@ -311,11 +281,14 @@ static void judge_overlay(struct harden *h, size_t index)
 {
 	static const struct policy_bind_source unknown;
 	struct policy_layers layers = mount_source(h, index)->layers;
+	char clean[PATH_MAX];
 
 	if (layers.n == 0)
 		policy_overlay_layers(&h->spec->mounts.v[index], h->arena, &layers);
 	for (size_t i = 0; i < layers.n; i++)
-		judge_path(h, index, layers.v[i].path, &unknown, layers.v[i].readonly);
+		if (path_clean(layers.v[i].path, clean, sizeof(clean)) == 0) /* or nobody can open it */
+			judge_path(h, index, dj_arena_strdup(h->arena, clean), &unknown,
+			           layers.v[i].readonly);
 }
 
 /* Filesystems whose source is a word, not a place. */

@@ -48,11 +48,12 @@ struct policy_file {
 	struct oci_strings annotations_may_allow; /* check ids annotations may loosen */
 };
 
-/* The directories an overlay shows. */
+/* The directories an overlay shows, or works in. */
 struct policy_layers {
 	struct policy_layer {
-		char *path; /* clean; by a listed name where the engine looked */
+		char *path; /* as written; where the engine could look, the real one, by a listed name if it has one */
 		bool readonly;
+		struct file_identity judged;
 	} *v;
 	size_t n;
 };

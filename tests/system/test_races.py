@@ -74,9 +74,28 @@ def test_a_source_is_the_one_that_was_judged(cells, work, level):
     b.bind(swapper, volume, "/volume")
     b.bind(config, volume / "mine", "/data", "ro")
     config["process"]["args"] = ["/bin/ls", "/data"]
+    race(cells, swapper, config)
+
+
+def race(cells, swapper, config):
     bundle = cells.bundle(config, kind="busybox")
     cells.started(swapper)
     results = [cells(bundle=bundle).run() for _ in range(60)]
     assert {r.ok for r in results} == {True, False}, "nobody raced"
     shown = [r for r in results if "shadow" in r.out]
     assert not shown, f"{len(shown)} of {len(results)} containers show the host's /etc"
+
+
+@pytest.mark.levels("hardened")
+@pytest.mark.parametrize("options", [["lowerdir={mine}:{own}"], ["lowerdir={own}:{mine}"], ["lowerdir+={own}", "lowerdir+={mine}"]])
+def test_a_layer_is_the_one_that_was_judged(cells, work, level, options):
+    volume, own = work / "volume", work / "own"
+    (volume / "mine").mkdir(parents=True)
+    (volume / "theirs").symlink_to("/etc")
+    own.mkdir()
+    swapper, config = b.spec("swap", "/volume/mine", "/volume/theirs"), b.spec()
+    b.bind(swapper, volume, "/volume")
+    config["mounts"].append({"destination": "/data", "type": "overlay", "source": "overlay",
+                             "options": ["ro", *[o.format(mine=volume / "mine", own=own) for o in options]]})
+    config["process"]["args"] = ["/bin/ls", "/data"]
+    race(cells, swapper, config)

@@ -850,7 +850,7 @@ static void test_join_refused(void **state)
 		struct cgroup to = CGROUP_EMPTY;
 
 		f->err = (struct donjon_error){ 0 };
-		print_message("%s\n", rows[i].choice);
+		print_message("# %s\n", rows[i].choice);
 		assert_int_equal(open_to_join(f, rows[i].choice, &to, below), -1);
 		assert_int_equal(f->err.code, rows[i].code);
 		assert_non_null(strstr(f->err.text, "cgroup"));

@@ -229,6 +229,8 @@ static int remount(const struct inside *s, const struct plan_mount *mount, struc
 
 	if (fd < 0)
 		return dj_fail_os(err, -fd, "open the mount to change");
+	if (sys_is_mount_root(fd) == 0)
+		return dj_fail(err, DONJON_E_CONFIG, "nothing is mounted there that could be changed");
 	return mount_set_attributes(fd, mount, err);
 }
 

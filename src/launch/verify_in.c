@@ -157,10 +157,30 @@ static int verify_hierarchies(const struct inside *s, const struct plan_mount *m
 	return 0;
 }
 
+/* In the order of mount_set_attributes(). */
+static uint64_t flags_after(uint64_t flags, const struct plan_mount *mount)
+{
+	flags = (flags & ~mount->rec_clr) | mount->rec_set;
+	return (flags & ~mount->attr_clr) | mount->attr_set;
+}
+
+/* What later changes of the same mount left of it. */
+static uint64_t promised_flags(const struct dj_plan *plan, const struct plan_mount *mount)
+{
+	const struct plan_mount *end = plan_items(plan, plan->mounts, struct plan_mount) + plan->mounts.n;
+	const char *path = plan_text(plan, mount->destination);
+	uint64_t flags = flags_after(0, mount);
+
+	while (++mount < end)
+		if (mount->kind == PLAN_MOUNT_REMOUNT && strcmp(plan_text(plan, mount->destination), path) == 0)
+			flags = flags_after(flags, mount);
+	return flags & checked;
+}
+
 static int verify_mount(const struct inside *s, const struct plan_mount *mount, struct donjon_error *err)
 {
 	const char *path = plan_text(s->plan, mount->destination);
-	uint64_t want = (mount->attr_set | mount->rec_set) & checked;
+	uint64_t want = promised_flags(s->plan, mount);
 
 	if (is_proc(s->plan, mount) && verify_proc(path, err) < 0)
 		return -1;

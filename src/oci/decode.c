@@ -2,6 +2,7 @@
 
 #include "oci/field.h"
 #include "oci/pointer.h"
+#include "oci/remounts.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -515,6 +516,7 @@ int oci_decode(const char *text, size_t size, struct dj_arena *arena, struct oci
 	tell_ignored(&d);
 	out.ignored = d.ignored;
 	out.process.capabilities.unknown = d.unknown_caps;
+	oci_fold_remounts(&out, arena);
 	*spec = out;
 	return 0;
 }

@@ -12,7 +12,7 @@
 	}
 #define REC(name_, set_, clear_)                                                                   \
 	{                                                                                          \
-		.name = name_, .rec_set = set_, .rec_clear = clear_                                \
+		.name = name_, .set = set_, .clear = clear_, .rec_set = set_, .rec_clear = clear_  \
 	}
 #define SUPER(name_, super_)                                                                       \
 	{                                                                                          \
@@ -95,7 +95,7 @@ static const struct oci_mount_option options[] = {
 	SUPER("rmand", "mand"),
 	SUPER("rnomand", "nomand"),
 
-	/* OPT3 */
+	/* OPT3.  Of the mount itself, too, or an earlier "ro" would outlast "rrw". */
 	REC("rro", RDONLY, 0),
 	REC("rrw", 0, RDONLY),
 	REC("rnosuid", NOSUID, 0),

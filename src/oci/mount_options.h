@@ -27,7 +27,7 @@ enum oci_mount_flag {
 struct oci_mount_option {
 	const char *name;
 	uint64_t set, clear;         /* SYS_MOUNT_ATTR_* of this mount */
-	uint64_t rec_set, rec_clear; /* the same, recursively ("rro") */
+	uint64_t rec_set, rec_clear; /* the same of those below, too ("rro") */
 	uint64_t propagation;        /* MS_PRIVATE..., with MS_REC for the r forms */
 	const char *super;           /* superblock flag for fsconfig ("sync", "async", "mand"), or NULL */
 	uint32_t flags;              /* enum oci_mount_flag */

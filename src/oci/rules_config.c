@@ -40,6 +40,38 @@ static bool has_option(const struct oci_mount *mount, uint32_t flag)
 	return false;
 }
 
+static bool options_say_something(const void *member)
+{
+	const struct oci_strings *options = member;
+
+	for (size_t i = 0; i < options->n; i++)
+		if (!*options->v[i])
+			return false;
+	return true;
+}
+
+/* To bind is a kind of its own, and a remount takes what is there. */
+static bool has_kind(const void *member)
+{
+	const struct oci_mount *mount = member;
+
+	return mount->type || has_option(mount, OCI_MOUNT_BIND | OCI_MOUNT_REMOUNT);
+}
+
+/* What became of the earlier entry's (oci_fold_remounts) is not here any more. */
+static bool remount_has_no_data(const void *member)
+{
+	const struct oci_mount *mount = member;
+
+	for (size_t i = 0; has_option(mount, OCI_MOUNT_REMOUNT) && i < mount->options.n; i++) {
+		const struct oci_mount_option *option = oci_mount_option_find(mount->options.v[i]);
+
+		if (!option || option->super)
+			return false;
+	}
+	return true;
+}
+
 static bool mount_maps_come_together(const void *member)
 {
 	const struct oci_mount *mount = member;
@@ -59,7 +91,12 @@ static bool idmap_has_maps(const struct oci_spec *spec, const void *member)
 
 static const struct oci_rule mount_rules[] = {
 	OCI_HOLDS(".destination", M, destination, oci_is_path, OCI_PATH_MESSAGE),
+	OCI_WHOLE(".type", has_kind, "missing"),
 	OCI_HOLDS(".source", M, source, oci_is_path, OCI_PATH_MESSAGE),
+	OCI_HOLDS(".options", M, options, options_say_something, "an option is empty"),
+	OCI_WHOLE(".options", remount_has_no_data,
+	          "a remount changes the flags of a mount, and settings only of a file system that an "
+	          "earlier entry mounted there"),
 	OCI_HOLDS(".uidMappings", M, uid_mappings, oci_are_maps, OCI_MAPS_MESSAGE),
 	OCI_HOLDS(".gidMappings", M, gid_mappings, oci_are_maps, OCI_MAPS_MESSAGE),
 	OCI_WHOLE("", mount_maps_come_together, "uidMappings and gidMappings must come together"),

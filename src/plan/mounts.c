@@ -57,6 +57,9 @@ static void read_options(struct dj_arena *arena, struct draft *d)
 	/* What is to be set is not also to be cleared, except where the kernel wants both. */
 	d->out.attr_clr &= ~d->out.attr_set;
 	d->out.rec_clr &= ~d->out.rec_set;
+	/* The top is part of the tree: what the recursive call does is not done twice. */
+	d->out.attr_set &= ~d->out.rec_set;
+	d->out.attr_clr &= ~d->out.rec_clr;
 }
 
 static bool is_type(const struct draft *d, const char *type)

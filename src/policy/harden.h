@@ -69,6 +69,10 @@ bool mount_is_bind(const struct oci_mount *mount);
 bool mount_has_type(const struct oci_mount *mount, const char *type);
 bool mount_is_at(const struct oci_mount *mount, const char *clean_path);
 bool mount_is_readonly(const struct oci_mount *mount);
+/* One that stays one: of something that is no earlier mount of the config, by its name. */
+bool mount_is_remount(const struct oci_mount *mount);
+/* Does it ask for rw, suid, dev or exec? */
+bool mount_takes_flags(const struct oci_mount *mount);
 /* Is the source one device node (a bind of /dev/fuse)? */
 bool mount_is_device(const struct harden *h, size_t index);
 /* What the engine saw at the mount's source; a zeroed struct where it did not look. */

@@ -27,7 +27,7 @@ static const char *const readonly[] = {
 static bool is_mounted_over(const struct oci_spec *spec, const char *path)
 {
 	for (size_t i = 0; i < spec->mounts.n; i++)
-		if (mount_is_at(&spec->mounts.v[i], path))
+		if (mount_is_at(&spec->mounts.v[i], path) && !mount_is_remount(&spec->mounts.v[i]))
 			return true;
 	return false;
 }

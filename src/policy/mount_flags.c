@@ -49,11 +49,25 @@ static unsigned wanted_flags(const struct harden *h, size_t index)
 	return MOUNT_NOSUID | MOUNT_NODEV;
 }
 
+/* Whose flags it would take, and who judged them, cannot be told. */
+static void judge_remount(struct harden *h, size_t index, const char *destination)
+{
+	if (mount_takes_flags(&h->spec->mounts.v[index]) && !overridden_path(h, destination))
+		harden_refused(h, mount_pointer(h, index, "options"),
+		               harden_text(h, "takes flags from what is at %s, which no earlier entry mounted",
+		                           destination),
+		               "ro, nosuid, nodev and noexec kept", destination);
+}
+
 void harden_nosuid_nodev(struct harden *h)
 {
 	for (size_t i = 0; i < h->spec->mounts.n; i++) {
 		char *destination = mount_destination(h, i);
 
+		if (mount_is_remount(&h->spec->mounts.v[i])) {
+			judge_remount(h, i, destination);
+			continue;
+		}
 		if (!overridden_path(h, destination) && mount_add_flags(h, i, wanted_flags(h, i)))
 			harden_refused(h, mount_pointer(h, i, "options"),
 			               harden_text(h, "asks for suid or dev at %s", destination),

@@ -137,6 +137,22 @@ void mount_add_option(struct harden *h, struct oci_mount *mount, const char *opt
 	strings_add(h->arena, &mount->options, dj_arena_strdup(h->arena, option));
 }
 
+bool mount_is_remount(const struct oci_mount *mount)
+{
+	return (option_flags(mount) & OCI_MOUNT_REMOUNT) != 0;
+}
+
+bool mount_takes_flags(const struct oci_mount *mount)
+{
+	const uint64_t all = SYS_MOUNT_ATTR_RDONLY | SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NODEV |
+			     SYS_MOUNT_ATTR_NOEXEC;
+
+	for (uint64_t attr = 1; attr & all; attr <<= 1)
+		if (flag_state(mount, attr, false) == CONTRADICTED)
+			return true;
+	return false;
+}
+
 const char *mount_flag_opposite(enum mount_flag flag)
 {
 	for (size_t i = 0; i < DJ_COUNT(flags); i++)

@@ -56,7 +56,8 @@ static const struct oci_mount *find_mount(const struct oci_spec *spec, const cha
 	for (size_t i = 0; i < spec->mounts.n; i++) {
 		const struct oci_mount *mount = &spec->mounts.v[i];
 
-		if (path_clean(mount->destination, clean, sizeof(clean)) == 0 &&
+		if (!mount_is_remount(mount) &&
+		    path_clean(mount->destination, clean, sizeof(clean)) == 0 &&
 		    path_has_prefix(path, clean) && strlen(clean) >= best_len) {
 			best = mount;
 			best_len = strlen(clean);

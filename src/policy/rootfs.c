@@ -129,7 +129,7 @@ static void judge_configured_tmp(struct harden *h, size_t index)
 void harden_tmp(struct harden *h)
 {
 	for (size_t i = 0; i < h->spec->mounts.n; i++)
-		if (mount_is_at(&h->spec->mounts.v[i], "/tmp"))
+		if (mount_is_at(&h->spec->mounts.v[i], "/tmp") && !mount_is_remount(&h->spec->mounts.v[i]))
 			judge_configured_tmp(h, i);
 	add_scratch(h);
 }

@@ -1,8 +1,10 @@
 """Every mount option string of the contract (OPT1-OPT5, OPT7), read back from the kernel inside."""
 
 import dataclasses
+import errno
 import os
 import pathlib
+import shutil
 import stat
 
 import pytest
@@ -209,6 +211,98 @@ def test_remount(cells):
     assert "ro" in entry["flags"] and "nosuid" in entry["flags"] and entry["create"] == "EROFS"
 
 
+# What was there, what the change says, the flags then: without the policy as runc has them, which gives the
+# place no flag that is not repeated; hardened, what the policy gave it stays, or the line is refused.
+REMOUNTS = [
+    ("/dev/shm", {}, ["exec"], set(), {"nosuid", "nodev"}),
+    ("/dev/shm", {"type": "bind", "source": "/tmp"}, ["remount", "ro"], {"ro"}, {"ro", "nosuid", "nodev"}),
+    ("/sys", {"type": "sysfs", "source": "sysfs"}, ["rw"], set(), {"ro", "nosuid", "nodev"}),
+    ("/sys", {"type": "bind", "source": "/sys"}, ["bind", "rw", "noexec"], {"noexec"}, {"ro", "nosuid", "nodev", "noexec"}),
+    ("/sys", {}, ["suid"], set(), "fs.nosuid-nodev: /mounts/{}/options asks for suid or dev at /sys"),
+    ("/proc/../dev/pts", {}, ["noexec"], {"noexec"}, {"nosuid", "noexec"}),
+    ("/dev", {}, ["ro", "nosuid"], {"ro", "nosuid", "noexec"}, {"ro", "nosuid", "noexec"}),
+]
+
+
+@pytest.mark.parametrize("place, entry, options, plain, hardened", REMOUNTS, ids=[f"{r[0]}-{'-'.join(r[2])}" for r in REMOUNTS])
+def test_remount_of_what_the_config_mounts(cells, level, place, entry, options, plain, hardened):
+    """OPT1: the place is judged, and read back, as the change leaves it; never wider than the policy made it."""
+    config = b.spec()
+    options = [*dict.fromkeys(["remount", *options])]
+    config["mounts"].append({"destination": place, "options": options, **entry})
+    wanted = plain if level == "none" else hardened
+    path = os.path.normpath(place)
+    if isinstance(wanted, str):
+        index = [m["destination"] for m in config["mounts"]].index(path)
+        result = cells(config).run()
+        assert not result.ok and wanted.format(index) in result.err and len(result.err.splitlines()) == 1, result
+        return
+    found = _run(cells, level, config, path)[path]["mount"]["options"].split(",")
+    assert {"ro", "nosuid", "nodev", "noexec"} & set(found) == wanted, found
+
+
+@pytest.mark.peer
+def test_remount_changes_what_the_file_system_was_given(cells):
+    """OPT1, OPT7."""
+    config = b.spec()
+    config["mounts"] += [
+        {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["size=2m", "mode=711"]},
+        {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["remount", "size=1m"]},
+    ]
+    mount = _run(cells, "none", config, "/mnt")["/mnt"]["mount"]
+    assert "size=1024k" in mount["super"] and "mode=711" in mount["super"]
+
+
+def test_remount_of_what_a_bind_carries(cells, level, source):
+    """No entry of the list mounted it: tightened at any level, and hardened never loosened."""
+    config = b.spec()
+    b.bind(config, source, "/mnt", "rbind", "rro")
+    config["mounts"].append({"destination": "/mnt/below", "options": ["remount", "rw", "noexec"]})
+    if level == "none":
+        found = _run(cells, level, config, "/mnt", "/mnt/below")
+        assert "ro" in found["/mnt"]["flags"]
+        assert {"rw", "noexec"} <= set(found["/mnt/below"]["mount"]["options"].split(","))
+        return
+    result = cells(config).run()
+    assert not result.ok and "takes flags from what is at /mnt/below" in result.err, result
+    config["mounts"][-1]["options"] = ["remount", "noexec"]
+    found = _run(cells, level, config, "/mnt/below")["/mnt/below"]["mount"]["options"].split(",")
+    assert {"ro", "noexec", "nosuid"} <= set(found), found
+
+
+def test_remount_by_another_name(cells, level):
+    """A link of the image leads to what was promised read-only: the read-back sees it."""
+    config = b.spec()
+    b.mount(config, "/mnt", type="tmpfs", options=["ro"])
+    config["mounts"].append({"destination": "/link", "options": ["remount", "rw"]})
+    bundle = cells.bundle(config)
+    os.symlink("mnt", bundle.rootfs / "link")
+    result = cells(bundle=bundle).run()
+    wanted = "mount /mnt: flags" if level == "none" else "takes flags from what is at /link"
+    assert not result.ok and wanted in result.err, result
+
+
+def test_remount_of_nothing(cells, level):
+    config = b.spec()
+    config["mounts"].append({"destination": "/empty", "options": ["remount", "ro"]})
+    bundle = cells.bundle(config)
+    (bundle.rootfs / "empty").mkdir()
+    result = cells(bundle=bundle).run()
+    assert not result.ok and "mount /empty: nothing is mounted there that could be changed" in result.err, result
+
+
+@pytest.mark.parametrize("options, top, below", [
+    (["ro", "rrw"], "rw", "rw"), (["rro", "rw"], "rw", "ro"), (["rw", "rro"], "ro", "ro"), (["rrw", "ro"], "ro", "rw"),
+], ids=lambda value: value if isinstance(value, str) else ",".join(value))
+def test_recursive_options_are_of_the_top_too(cells, level, source, options, top, below):
+    """OPT3: the later one wins, whichever of the two kinds it is."""
+    config = b.spec()
+    b.bind(config, source, "/mnt", "rbind", *options)
+    found = _run(cells, level, config, "/mnt", "/mnt/below")
+    assert top in found["/mnt"]["mount"]["options"].split(",")
+    assert below in found["/mnt/below"]["mount"]["options"].split(",")
+
+
 @pytest.mark.peer
 def test_later_option_wins(cells):
     """OPT1."""
@@ -246,6 +340,42 @@ def test_tmpcopyup(cells, level, readonly):
     assert found["/filled/link"]["target"] == "file"
     assert ("ro" in found["/filled"]["flags"]) == readonly
     assert (filled / "file").read_text() == "from the image\n"
+
+
+@pytest.fixture
+def memory(work):
+    """Disks have a block for extended attributes."""
+    path = work / "memory"
+    path.mkdir(mode=0o711)
+    linux.mount("memory", path, "tmpfs", 0, "mode=711")
+    yield path
+    linux.umount(path)
+
+
+def test_tmpcopyup_of_large_attributes(cells, memory, level):
+    """OPT5: extended attributes of any size and number the kernel has, and tmpfs has room for."""
+    config = b.spec("sleep")
+    config["root"]["path"] = str(memory / "rootfs")
+    b.mount(config, "/filled", type="tmpfs", options=["tmpcopyup"])
+    bundle = cells.bundle(config)
+    shutil.copytree(bundle.rootfs, memory / "rootfs")
+    filled = memory / "rootfs/filled"
+    (filled / "many").mkdir(parents=True)
+    (filled / "large").touch()
+    wanted = {"large": {"user.large": os.urandom(65536)}, "many": {f"user.{'n' * 230}{i}": b"%d" % i for i in range(99)}}
+    for name, attributes in wanted.items():
+        for key, value in attributes.items():
+            try:
+                os.setxattr(filled / name, key, value)
+            except OSError as e:
+                assert e.errno == errno.EOPNOTSUPP, e
+                pytest.skip("tmpfs has such attributes since Linux 6.6")
+    cell = cells(bundle=bundle)
+    result = cell.create()
+    assert result.ok, result
+    for name, attributes in wanted.items():
+        inside = f"/proc/{cell.pid}/root/filled/{name}"
+        assert {key: os.getxattr(inside, key) for key in os.listxattr(inside)} == attributes
 
 
 def test_tmpcopyup_of_links_and_fifos(cells, level):

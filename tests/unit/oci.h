@@ -18,7 +18,8 @@
 #define RESOURCES(more) LINUX("\"resources\":{" more "}")
 #define SECCOMP(more)   LINUX("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\"" more "}")
 #define MOUNT(more)                                                                                \
-	CONFIG(",\"mounts\":[{\"destination\":\"/a\"},{\"destination\":\"/b\"" more "}]")
+	CONFIG(",\"mounts\":[{\"destination\":\"/a\",\"type\":\"proc\"},{\"destination\":\"/b\"," \
+	       "\"type\":\"proc\"" more "}]")
 
 /* What is refused, and the whole message it is refused with. */
 struct refused {

@@ -1073,6 +1073,65 @@ static void survives_every_replacement(void **state)
 	assert_true(n > 10000);
 }
 
+/* OPT1: what becomes of each entry's options.  Only "remount" is left of what went to an earlier one. */
+static void folds_remounts(void **state)
+{
+#define ENTRY(at, type, options)                                                                   \
+	"{\"destination\":\"" at "\",\"type\":\"" type "\",\"source\":\"/s\",\"options\":[" options "]}"
+#define TMPFS ENTRY("/a", "tmpfs", "\"ro\",\"rnosuid\",\"size=2m\",\"noatime\"")
+#define BIND  ENTRY("/a", "none", "\"rbind\",\"noexec\"")
+	static const struct {
+		const char *mounts, *want;
+	} cases[] = {
+		{ TMPFS "," ENTRY("/a", "tmpfs", "\"remount\",\"exec\",\"size=1m\""),
+		  "rnosuid,size=2m,noatime,exec,size=1m;remount" },
+		{ TMPFS "," ENTRY("/x/..//a/", "bind", "\"remount\",\"nodev\""),
+		  "rnosuid,size=2m,noatime,nodev;remount" },
+		{ TMPFS "," ENTRY("/a", "tmpfs", "\"remount\"") "," ENTRY("/a", "", "\"nodev\",\"remount\""),
+		  "rnosuid,size=2m,noatime,nodev;remount;remount" },
+		{ TMPFS "," BIND "," ENTRY("/a", "", "\"bind\",\"remount\",\"rw\""),
+		  "ro,rnosuid,size=2m,noatime;rbind,rw;remount" },
+		{ TMPFS "," ENTRY("/a/b", "tmpfs", "") "," ENTRY("/a", "", "\"remount\""),
+		  "rnosuid,size=2m,noatime;;remount" },
+		/* what is for file systems does not go through a bind */
+		{ TMPFS "," ENTRY("/a", "bind", "\"remount\",\"size=1m\""),
+		  "ro,rnosuid,size=2m,noatime;remount,size=1m" },
+		{ BIND "," ENTRY("/a", "ext4", "\"remount\",\"sync\""), "rbind,noexec;remount,sync" },
+		{ BIND "," ENTRY("/a", "ext4", "\"remount\",\"ro\""), "rbind,ro;remount" },
+		/* no earlier entry's, or not any more */
+		{ ENTRY("/a", "tmpfs", "\"remount\",\"ro\"") "," TMPFS,
+		  "remount,ro;ro,rnosuid,size=2m,noatime" },
+		{ TMPFS "," ENTRY("/a/b", "bind", "\"rbind\",\"remount\",\"ro\""),
+		  "ro,rnosuid,size=2m,noatime;remount,ro" },
+		{ ENTRY("/a/b", "tmpfs", "\"ro\"") "," BIND "," ENTRY("/a/b", "", "\"remount\",\"rw\""),
+		  "ro;rbind,noexec;remount,rw" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < DJ_COUNT(cases); i++) {
+		struct dj_arena arena = { 0 };
+		char text[1024], got[256] = "";
+		struct oci_spec spec;
+
+		(void)snprintf(text, sizeof(text), CONFIG(",\"mounts\":[%s]"), cases[i].mounts);
+		decode(text, &arena, &spec);
+		for (size_t m = 0; m < spec.mounts.n; m++) {
+			const struct oci_mount *mount = &spec.mounts.v[m];
+			size_t used = strlen(got);
+
+			if (m > 0)
+				got[used++] = ';';
+			for (size_t k = 0; k < mount->options.n; k++)
+				used += (size_t)snprintf(got + used, sizeof(got) - used, "%s%s", k ? "," : "",
+				                         mount->options.v[k]);
+			if (mount->options.n > 0 && strcmp(mount->options.v[0], "remount") == 0)
+				assert_true(!mount->type && !mount->source);
+		}
+		assert_string_equal(got, cases[i].want);
+		dj_arena_done(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1084,6 +1143,7 @@ int main(void)
 		cmocka_unit_test(null_is_absent),
 		cmocka_unit_test(reads_process),
 		cmocka_unit_test(reads_top_level),
+		cmocka_unit_test(folds_remounts),
 		cmocka_unit_test(reads_linux),
 		cmocka_unit_test(reads_resources),
 		cmocka_unit_test(zero_and_false_are_unset),

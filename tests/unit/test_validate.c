@@ -39,6 +39,9 @@
 #define UNMAPPED  "is not mapped in the user namespace"
 #define INTERFACE "must be the name of a network interface"
 #define HOSTS     "belongs to a namespace that the container shares with the host"
+#define REMOUNT                                                                                    \
+	"a remount changes the flags of a mount, and settings only of a file system that an earlier "  \
+	"entry mounted there"
 #define NO_NAME   "is no name of a sysctl"
 
 static const struct refused refused[] = {
@@ -61,6 +64,10 @@ static const struct refused refused[] = {
 	  "mounts[1].gidMappings: " MAPS_REFUSED },
 	{ MOUNT(",\"uidMappings\":[" MAP(0, 0, 1) "]"),
 	  "mounts[1]: uidMappings and gidMappings must come together" },
+	{ MOUNT("},{\"destination\":\"/c\",\"options\":[\"ro\",\"nosuid\"]"), "mounts[2].type: missing" },
+	{ MOUNT(",\"options\":[\"ro\",\"\"]"), "mounts[1].options: an option is empty" },
+	{ MOUNT("},{\"destination\":\"/c\",\"options\":[\"remount\",\"size=1m\"]"), "mounts[2].options: " REMOUNT },
+	{ MOUNT("},{\"destination\":\"/b\",\"options\":[\"bind\",\"remount\",\"sync\"]"), "mounts[2].options: " REMOUNT },
 	{ MOUNT(",\"options\":[\"bind\",\"idmap\"]"),
 	  "mounts[1].options: idmap needs id mappings or a user namespace" },
 	{ MOUNT(",\"options\":[\"rbind\",\"ridmap\"]"),
@@ -308,8 +315,11 @@ static const char *const accepted[] = {
 	       "\"path\":\"/proc/1/ns/uts\"}]}"),
 	MOUNT(",\"options\":[\"idmap\"],\"uidMappings\":[" MAP(0, 0, 1) "],\"gidMappings\":[" MAP(
 	        0, 0, 1) "]"),
-	CONFIG(",\"mounts\":[{\"destination\":\"relative\",\"options\":[\"idmap\"]}],\"linux\":"
+	CONFIG(",\"mounts\":[{\"destination\":\"relative\",\"options\":[\"bind\",\"idmap\"]}],\"linux\":"
 	       "{" USERNS MAPS(MAP(0, 1, 1), MAP(0, 1, 1)) "}"),
+	MOUNT("},{\"destination\":\"/c\",\"options\":[\"rbind\",\"ro\"]"),
+	MOUNT("},{\"destination\":\"/c\",\"options\":[\"remount\",\"ro\"]"),
+	MOUNT("},{\"destination\":\"/b\",\"options\":[\"remount\",\"ro\",\"hidepid=2\",\"sync\"]"),
 	CONFIG(",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"\"],\"cwd\":\"/\"}"),
 	PROCESS(",\"env\":[\"A=\",\"B==\",\"C=\\n\"]"),
 	PROCESS(",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":18446744073709551615,"
@@ -430,10 +440,10 @@ static void bounds_paths(void **state)
 		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"", "\"}}",
 		  "root.path: must be a path of 1 to 4095 bytes" },
 		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{"
-		  "\"destination\":\"",
+		  "\"type\":\"proc\",\"destination\":\"",
 		  "\"}]}", "mounts[0].destination: must be a path of 1 to 4095 bytes" },
 		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"mounts\":[{"
-		  "\"destination\":\"/\","
+		  "\"type\":\"proc\",\"destination\":\"/\","
 		  "\"source\":\"",
 		  "\"}]}", "mounts[0].source: must be a path of 1 to 4095 bytes" },
 		{ "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},\"process\":{\"user\":{"

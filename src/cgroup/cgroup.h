@@ -123,6 +123,8 @@ bool cgroup_oom_happened(const struct cgroup *cg, struct oom_watch *watch);
 /* `data` of the statistics that `events` prints (contract N8), without intel_rdt.  Free with json_free(). */
 struct json_value *cgroup_stats(const struct host_facts *host, const struct cgroup *cg);
 
+/* The container's own, of which there are two descriptors a hierarchy. */
+void cgroup_close_directories(struct cgroup *cg);
 void cgroup_close(struct cgroup *cg);
 
 #endif

@@ -84,14 +84,19 @@ void cgroup_settle(struct cgroup *cg)
 	scope_release(&cg->keeper);
 }
 
-void cgroup_close(struct cgroup *cg)
+void cgroup_close_directories(struct cgroup *cg)
 {
-	cgroup_settle(cg);
 	for (size_t i = 0; i < cg->n_v1; i++) {
 		dj_close(&cg->v1[i]);
 		dj_close(&cg->v1_tasks[i]);
 	}
 	dj_close(&cg->v2);
+}
+
+void cgroup_close(struct cgroup *cg)
+{
+	cgroup_settle(cg);
+	cgroup_close_directories(cg);
 	while (cg->n_roots > 0)
 		dj_close(&cg->roots[--cg->n_roots]);
 }

@@ -391,11 +391,17 @@ int creation_make(struct creation *c, const struct donjon_create_options *option
 
 /* ---- the two ends ---- */
 
-void creation_done(struct creation *c)
+static void release_process(struct creation *c)
 {
 	launch_done(&c->launch);
 	for (size_t i = 0; i < DJ_COUNT(c->rdt_tasks); i++)
 		dj_close(&c->rdt_tasks[i]);
+	cgroup_close_directories(&c->cgroup);
+}
+
+void creation_done(struct creation *c)
+{
+	release_process(c);
 	cgroup_close(&c->cgroup);
 	dj_close(&c->dir);
 	store_close(&c->store);
@@ -426,6 +432,7 @@ void creation_undo(struct creation *c)
 
 	end_process(c, &why);
 	dj_error_clear(&why);
+	release_process(c); /* to remove takes descriptors, and too few of them may be why we are here */
 	/* `delete --force` may have been quicker: then the name, and the cgroup of that name, may
 	 * be a new container's. */
 	if (c->dir >= 0 && store_is_entry(&c->store, c->draft->id, c->dir, &why) != 0) {

@@ -280,6 +280,20 @@ def test_t73_few_descriptors(cells, base_or_fail, clean, level, number):
     clean(cell)
 
 
+def test_t73_what_is_undone_needs_descriptors_too(cells, base_or_fail, clean, state_root, level):
+    """T73: at whichever step they run out, and that depends on the host's hierarchies: the group and the
+    state go again."""
+    failed = set()
+    for number in range(16, 56):
+        cell = cells(b.spec(), "skeleton")
+        result = base_or_fail(cell, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (number, 1024)))
+        assert not (state_root / cell.id).exists() or result.ok, (number, result)
+        assert result.ok or "too many open files" in result.err.lower(), (number, result)
+        failed |= set() if result.ok else {result.err}
+        clean(cell)
+    assert len(failed) > 3, "this is about failures"
+
+
 @pytest.mark.parametrize("number", [4, 5, 6])
 def test_t73_a_name_is_given_back(cells, rt, state_root, level, number):
     """No descriptor is left to look into the directory that was just made for it."""

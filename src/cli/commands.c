@@ -27,16 +27,16 @@
 	{ "format", 0, CLI_CHOICE, "text|json", AT(format), "how --dry-run prints" }
 
 #define ROWS_DELIVER \
-	{ "console-socket", 0, CLI_STRING, "PATH", AT(console_socket), \
+	{ "console-socket", 0, CLI_TEXT, "PATH", AT(console_socket), \
 	  "socket that receives the terminal" }, \
-	{ "pidfd-socket", 0, CLI_STRING, "PATH", AT(pidfd_socket), \
+	{ "pidfd-socket", 0, CLI_TEXT, "PATH", AT(pidfd_socket), \
 	  "socket that receives a pidfd of the process" }, \
-	{ "pid-file", 0, CLI_STRING, "FILE", AT(pid_file), "file to write the process id to" }, \
+	{ "pid-file", 0, CLI_TEXT, "FILE", AT(pid_file), "file to write the process id to" }, \
 	{ "preserve-fds", 0, CLI_NUMBER, "N", AT(preserve_fds), \
 	  "pass descriptors 3 to 3+N-1 to the process" }
 
 #define ROWS_CREATE \
-	{ "bundle", 'b', CLI_STRING, "DIR", AT(bundle), "bundle (default: the current directory)" }, \
+	{ "bundle", 'b', CLI_TEXT, "DIR", AT(bundle), "bundle (default: the current directory)" }, \
 	{ "config", 'f', CLI_STRING, "FILE", AT(config), "configuration instead of the bundle's" }, \
 	{ "seccomp", 0, CLI_STRING, "FILE", AT(seccomp), \
 	  "seccomp profile instead of the configuration's; Docker's form, too" }, \
@@ -49,8 +49,8 @@
 	  "do not reap what the container leaves behind" }
 
 const struct cli_option cli_global_options[] = {
-	{ "root", 0, CLI_STRING, "DIR", AT(root), "state directory" },
-	{ "log", 0, CLI_STRING, "FILE", AT(log), "file to append log records to" },
+	{ "root", 0, CLI_TEXT, "DIR", AT(root), "state directory" },
+	{ "log", 0, CLI_TEXT, "FILE", AT(log), "file to append log records to" },
 	{ "log-format", 0, CLI_CHOICE, "text|json", AT(log_format), "form of the log records" },
 	{ "log-level", 0, CLI_CHOICE, "error|warning|info|debug", AT(log_level), "what to log" },
 	{ "debug", 0, CLI_BOOL, NULL, AT(debug), "the same as --log-level debug" },
@@ -59,8 +59,8 @@ const struct cli_option cli_global_options[] = {
 	{ "systemd-cgroup", 0, CLI_BOOL, NULL, AT(systemd_cgroup),
 	  "the same as --cgroup-manager systemd" },
 	ROWS_POLICY,
-	{ "rootless", 0, CLI_STRING, "true|false|auto", AT(rootless), "accepted and ignored" },
-	{ "criu", 0, CLI_STRING, "PATH", AT(criu), "accepted and ignored" },
+	{ "rootless", 0, CLI_TEXT, "true|false|auto", AT(rootless), "accepted and ignored" },
+	{ "criu", 0, CLI_TEXT, "PATH", AT(criu), "accepted and ignored" },
 	{ "version", 'v', CLI_BOOL, NULL, AT(version), "show the version" },
 	{ "V", 0, CLI_BOOL, NULL, AT(version), "the same as --version" },
 	ROW_HELP,
@@ -81,18 +81,18 @@ static const struct cli_option run_options[] = {
 };
 
 static const struct cli_option exec_options[] = {
-	{ "process", 'p', CLI_STRING, "FILE", AT(process),
+	{ "process", 'p', CLI_TEXT, "FILE", AT(process),
 	  "file that describes the process, instead of CMD and the options that do" },
 	{ "tty", 't', CLI_BOOL, NULL, AT(tty), "give it a terminal" },
-	{ "user", 'u', CLI_STRING, "UID[:GID]", AT(user), "ids of the process, as numbers" },
+	{ "user", 'u', CLI_TEXT, "UID[:GID]", AT(user), "ids of the process, as numbers" },
 	{ "additional-gids", 'g', CLI_LIST, "GID", AT(additional_gids),
 	  "supplementary group beside the container's; repeatable" },
-	{ "cwd", 0, CLI_STRING, "DIR", AT(cwd), "working directory" },
+	{ "cwd", 0, CLI_TEXT, "DIR", AT(cwd), "working directory" },
 	{ "env", 'e', CLI_LIST, "K=V", AT(env), "environment variable; repeatable" },
 	{ "cap", 'c', CLI_LIST, "CAP", AT(caps), "capability beside the container's; repeatable" },
 	{ "no-new-privs", 0, CLI_BOOL, NULL, AT(no_new_privs), "set no_new_privs" },
-	{ "apparmor", 0, CLI_STRING, "PROFILE", AT(apparmor), "AppArmor profile (default: the container's)" },
-	{ "process-label", 0, CLI_STRING, "LABEL", AT(process_label),
+	{ "apparmor", 0, CLI_TEXT, "PROFILE", AT(apparmor), "AppArmor profile (default: the container's)" },
+	{ "process-label", 0, CLI_TEXT, "LABEL", AT(process_label),
 	  "SELinux label (default: the container's)" },
 	{ "detach", 'd', CLI_BOOL, NULL, AT(detach), "return once the program runs" },
 	ROWS_DELIVER,
@@ -125,7 +125,7 @@ static const struct cli_option ps_options[] = {
 };
 
 static const struct cli_option update_options[] = {
-	{ "resources", 'r', CLI_STRING, "FILE", AT(resources),
+	{ "resources", 'r', CLI_TEXT, "FILE", AT(resources),
 	  "linux.resources as JSON, - for standard input; other options are ignored then" },
 	{ "memory", 0, CLI_BYTE_LIMIT, "N", AT(memory), "memory limit; k, m, g; -1: none" },
 	{ "memory-reservation", 0, CLI_BYTE_LIMIT, "N", AT(memory_reservation),
@@ -144,15 +144,15 @@ static const struct cli_option update_options[] = {
 	  "period of realtime CPU time; cgroup v1" },
 	{ "cpu-rt-runtime", 0, CLI_LIMIT, "USECS", AT(cpu_rt_runtime),
 	  "realtime CPU time in that period; cgroup v1" },
-	{ "cpuset-cpus", 0, CLI_STRING, "LIST", AT(cpuset_cpus), "CPUs to run on, such as 0-3,7" },
-	{ "cpuset-mems", 0, CLI_STRING, "LIST", AT(cpuset_mems), "memory nodes to use" },
+	{ "cpuset-cpus", 0, CLI_TEXT, "LIST", AT(cpuset_cpus), "CPUs to run on, such as 0-3,7" },
+	{ "cpuset-mems", 0, CLI_TEXT, "LIST", AT(cpuset_mems), "memory nodes to use" },
 	{ "cpu-idle", 0, CLI_LIMIT, "0|1", AT(cpu_idle), "1: run only when nobody else does" },
 	{ "blkio-weight", 0, CLI_LIMIT, "N", AT(blkio_weight), "block I/O weight, 10 to 1000" },
 	{ "pids-limit", 0, CLI_LIMIT, "N", AT(pids_limit),
 	  "limit of processes and threads; -1: none" },
-	{ "l3-cache-schema", 0, CLI_STRING, "SCHEMA", AT(l3_cache_schema),
+	{ "l3-cache-schema", 0, CLI_TEXT, "SCHEMA", AT(l3_cache_schema),
 	  "for containers with an RDT group" },
-	{ "mem-bw-schema", 0, CLI_STRING, "SCHEMA", AT(mem_bw_schema),
+	{ "mem-bw-schema", 0, CLI_TEXT, "SCHEMA", AT(mem_bw_schema),
 	  "for containers with an RDT group" },
 	ROW_HELP, ROW_END,
 };
@@ -165,7 +165,7 @@ static const struct cli_option events_options[] = {
 };
 
 static const struct cli_option spec_options[] = {
-	{ "bundle", 'b', CLI_STRING, "DIR", AT(bundle), "where to write config.json" },
+	{ "bundle", 'b', CLI_TEXT, "DIR", AT(bundle), "where to write config.json" },
 	{ "rootless", 0, CLI_BOOL, NULL, AT(for_rootless), "for an unprivileged user" },
 	{ "policy", 0, CLI_STRING, "LEVEL", AT(level),
 	  "hardened: a document in which that level changes nothing" },

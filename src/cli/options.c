@@ -52,9 +52,18 @@ static int set_bool(const struct cli_option *row, const char *value, void *at,
 static int set_string(const struct cli_option *row, const char *value, void *at,
                       struct donjon_error *err)
 {
+	if (!*value)
+		return cli_fail(err, DONJON_E_USAGE, "option --%s: the value is empty", row->name);
+	*(const char **)at = value;
+	return 0;
+}
+
+static int set_text(const struct cli_option *row, const char *value, void *at,
+                    struct donjon_error *err)
+{
 	(void)row;
 	(void)err;
-	*(const char **)at = value;
+	*(const char **)at = *value ? value : NULL;
 	return 0;
 }
 
@@ -200,8 +209,8 @@ static int set_duration(const struct cli_option *row, const char *value, void *a
 
 static int (*const setters[])(const struct cli_option *row, const char *value, void *at,
                               struct donjon_error *err) = {
-	[CLI_BOOL] = set_bool,    [CLI_STRING] = set_string, [CLI_CHOICE] = set_choice,
-	[CLI_LIST] = add_to_list, [CLI_NUMBER] = set_number, [CLI_BYTES] = set_bytes,
+	[CLI_BOOL] = set_bool,    [CLI_STRING] = set_string, [CLI_TEXT] = set_text,
+	[CLI_CHOICE] = set_choice, [CLI_LIST] = add_to_list, [CLI_NUMBER] = set_number, [CLI_BYTES] = set_bytes,
 	[CLI_LIMIT] = set_limit,  [CLI_BYTE_LIMIT] = set_limit, [CLI_DURATION] = set_duration,
 };
 

@@ -14,7 +14,8 @@
 
 enum cli_kind {
 	CLI_BOOL,   /* --flag, --flag=true, --flag=false */
-	CLI_STRING, /* const char * */
+	CLI_STRING, /* const char *, not empty */
+	CLI_TEXT,   /* const char *; runc's flags: an empty value is none given */
 	CLI_CHOICE, /* const char *, one of the words in `value` ("text|json") */
 	CLI_LIST,   /* struct cli_list: repetition appends */
 	CLI_NUMBER, /* int64_t, not negative */

@@ -32,7 +32,7 @@ int donjon_container_create(struct donjon_runtime *runtime, const char *id,
 	struct draft draft = { .id = id, .userns = -1 };
 	int r;
 
-	if (store_check_id(id, err) < 0 || deliver_check_preserved(o.preserve_fds, err) < 0)
+	if (store_check_id(id, err) < 0 || deliver_check_preserved(o.listen_fds, o.preserve_fds, err) < 0)
 		return -1;
 	r = draft_load(&draft, runtime, &o, err);
 	if (r == 0)

@@ -100,15 +100,19 @@ int deliver_pid_file(const char *path, pid_t pid, struct donjon_error *err)
 	return 0;
 }
 
-int deliver_check_preserved(unsigned count, struct donjon_error *err)
+int deliver_check_preserved(unsigned listen_fds, unsigned count, struct donjon_error *err)
 {
 	for (unsigned i = 0; i < count; i++) {
 		int fd = (int)(STDERR_FILENO + 1 + i), flags = fcntl(fd, F_GETFD);
 
 		/* Close-on-exec cannot be the caller's: it would not have survived our own exec. */
-		if (flags < 0 || (flags & FD_CLOEXEC))
-			return dj_fail(err, DONJON_E_USAGE,
-			               "--preserve-fds %u: descriptor %d is not open", count, fd);
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			continue;
+		if (i < listen_fds)
+			return dj_fail(err, DONJON_E_USAGE, "LISTEN_FDS=%u: descriptor %d is not open",
+			               listen_fds, fd);
+		return dj_fail(err, DONJON_E_USAGE, "--preserve-fds %u: descriptor %d is not open",
+		               count - listen_fds, fd);
 	}
 	return 0;
 }

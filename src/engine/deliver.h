@@ -24,7 +24,7 @@ int deliver_check_pid_file(const char *path, struct donjon_error *err);
 /* Decimal, no newline, by rename (K7). */
 int deliver_pid_file(const char *path, pid_t pid, struct donjon_error *err);
 
-/* Every descriptor of --preserve-fds must be there (F19). */
-int deliver_check_preserved(unsigned count, struct donjon_error *err);
+/* Every descriptor must be there (F19): those of LISTEN_FDS, then those of --preserve-fds; `count` is all. */
+int deliver_check_preserved(unsigned listen_fds, unsigned count, struct donjon_error *err);
 
 #endif

@@ -234,7 +234,7 @@ int donjon_container_exec(struct donjon_runtime *runtime, const char *id,
 
 	options_copy(&o, sizeof(o), options);
 	*exit_code = 0;
-	r = deliver_check_preserved(o.preserve_fds, err);
+	r = deliver_check_preserved(0, o.preserve_fds, err);
 	if (r == 0)
 		r = container_open(runtime, id, &j.container, err);
 	if (r == 0)

@@ -174,6 +174,14 @@ static int add_caps(struct oci_capabilities *caps, const struct donjon_exec_opti
 	return 0;
 }
 
+static int check_env(const struct donjon_exec_options *o, struct donjon_error *err)
+{
+	for (size_t i = 0; i < o->n_env; i++)
+		if (!strchr(o->env[i], '=') || o->env[i][0] == '=')
+			return dj_fail(err, DONJON_E_USAGE, "environment \"%.64s\": want K=V", o->env[i]);
+	return 0;
+}
+
 static int apply_options(struct joining *j, const struct donjon_exec_options *o, struct donjon_error *err)
 {
 	static const struct oci_strings none = { 0 };
@@ -193,6 +201,8 @@ static int apply_options(struct joining *j, const struct donjon_exec_options *o,
 		process->apparmor_profile = dj_arena_strdup(&j->draft.arena, o->apparmor);
 	if (o->process_label)
 		process->selinux_label = dj_arena_strdup(&j->draft.arena, o->process_label);
+	if (check_env(o, err) < 0)
+		return -1;
 	if ((o->user && set_user(&process->user, o->user, err) < 0) || add_gids(j, o, err) < 0)
 		return -1;
 	return add_caps(&process->capabilities, o, err);

@@ -83,8 +83,8 @@ static int plan_devices(struct plan_block *block, const struct plan_input *in, s
 				       path);
 		v[n++] = (struct plan_device){
 			.mode = file_type(d->type) | (d->file_mode.set ? d->file_mode.v & 07777 : 0666),
-			.major = (uint32_t)d->major,
-			.minor = (uint32_t)d->minor,
+			.major = d->type == 'p' ? 0 : (uint32_t)d->major,
+			.minor = d->type == 'p' ? 0 : (uint32_t)d->minor,
 			.uid = d->uid.v,
 			.gid = d->gid.v,
 			.path = plan_add_text(block, path),

@@ -39,6 +39,15 @@ static bool device_is_default(const char *path, char type, int64_t major, int64_
 	return false;
 }
 
+/* "/dev/fuse (c 10:229)"; a FIFO has no numbers. */
+static char *node_text(struct harden *h, const char *path, const struct oci_device *device)
+{
+	if (device->type == 'p')
+		return harden_text(h, "%s (a FIFO)", path);
+	return harden_text(h, "%s (%c %lld:%lld)", path, device->type, (long long)device->major,
+	                   (long long)device->minor);
+}
+
 static void judge_node(struct harden *h, const char *pointer, const struct oci_device *device)
 {
 	char path[PATH_MAX];
@@ -50,8 +59,7 @@ static void judge_node(struct harden *h, const char *pointer, const struct oci_d
 	else if (!device_is_default(path, device->type, device->major, device->minor) &&
 	         !overridden_path(h, path))
 		harden_refused(h, pointer,
-		               harden_text(h, "asks for %s (%c %lld:%lld)", path, device->type,
-		                           (long long)device->major, (long long)device->minor),
+		               harden_text(h, "asks for %s", node_text(h, path, device)),
 		               "the default device nodes", path);
 }
 

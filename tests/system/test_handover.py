@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import termios
 
 import pytest
@@ -94,6 +95,21 @@ def test_activation_sockets_need_an_override(cells, work, capfd, level):
     listener = _listener(work / "activated")
     assert _spawn_activated(cell, [listener.fileno()], "web") == 1 and cell.status() == "missing"
     assert "proc.fds" in capfd.readouterr().err
+    listener.close()
+
+
+@pytest.mark.parametrize("flags, blamed", [
+    ([], "LISTEN_FDS=9: descriptor 4 is not open"), (["--preserve-fds", "1"], "LISTEN_FDS=9: descriptor 4 is not open")])
+def test_activation_sockets_that_are_not_there(cells, work, level, flags, blamed):
+    """V4: the variable is named, not a flag that nobody gave."""
+    listener = _listener(work / "activated")
+    os.set_inheritable(listener.fileno(), True)
+    cell = cells(b.spec())
+    argv = [str(a) for a in cell.runtime.argv("create", *flags, "--bundle", cell.bundle.path, cell.id)]
+    script = 'exec 3<&"$0" 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; LISTEN_PID=$$ LISTEN_FDS=9 exec "$@"'
+    result = subprocess.run(["/bin/bash", "-c", script, str(listener.fileno()), *argv], capture_output=True,
+                            text=True, pass_fds=[listener.fileno()], timeout=60, check=False)
+    assert result.returncode == 1 and result.stderr == f"donjon: {blamed}\n" and cell.status() == "missing", result
     listener.close()
 
 

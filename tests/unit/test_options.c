@@ -42,6 +42,7 @@ static void to_text(const struct cli_option *row, const struct cli_options *opti
 		(void)snprintf(buf, size, "%s", *(const bool *)at ? "true" : "false");
 		return;
 	case CLI_STRING:
+	case CLI_TEXT:
 	case CLI_CHOICE:
 		(void)snprintf(buf, size, "%s",
 		               *(const char *const *)at ? *(const char *const *)at : "");
@@ -112,6 +113,8 @@ static void parses_create(void **state)
 		  "bundle",
 		  "/b" },
 		{ { "create", "--bundle", "", "id" }, NULL, { "id" }, "bundle", "" },
+		{ { "create", "-b/b", "-b=", "id" }, NULL, { "id" }, "bundle", "" },
+		{ { "create", "--seccomp=", "id" }, "option --seccomp: the value is empty" },
 		{ { "create", "--bundle", "--pid-file", "id" },
 		  NULL,
 		  { "id" },

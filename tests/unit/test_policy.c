@@ -288,6 +288,8 @@ static const struct row rows[] = {
 	  .linux_ = LINUX(",'devices':[{'path':'/dev/null','type':'c','major':1,'minor':5}]") },
 	{ "dev.nodes", REFUSED, "asks for /dev/fuse (c 10:229)",
 	  .linux_ = LINUX(",'devices':[{'path':'/dev/fuse','type':'c','major':10,'minor':229}]") },
+	{ "dev.nodes", REFUSED, "asks for /dev/pipe (a FIFO)",
+	  .linux_ = LINUX(",'devices':[{'path':'/dev/pipe','type':'p'}]") },
 	{ "dev.nodes", REFUSED, "at /opt/null",
 	  .linux_ = LINUX(",'devices':[{'path':'/opt/null','type':'c','major':1,'minor':3}]") },
 	{ "dev.cgroup", CHANGED, "/linux/resources/devices: 0 rules -> 1 rules, denied by default, no mknod" },
@@ -1314,6 +1316,8 @@ static void test_bind_sources(void **state)
 	} cases[] = {
 		{ "/etc/localtime", ",'ro'", NULL, { 'f', true, false, NULL } },
 		{ "/etc/localtime", "", "fs.host-paths", { 'f', true, false, NULL } },
+		{ "/proc/kallsyms", ",'ro'", "fs.host-paths", { 'f', true, false, NULL } },
+		{ "/proc/1/root", ",'ro','src-nofollow'", "fs.host-paths", { 'l', true, false, NULL } },
 		{ "/etc/shadow", ",'ro'", "fs.host-paths", { 'f', false, false, NULL } },
 		{ "/srv/tls/server.key", ",'ro'", "fs.host-paths", { 'f', true, false, NULL } },
 		{ "/home/u/.kube/config", ",'rro'", "fs.host-paths", { 'f', true, false, NULL } },

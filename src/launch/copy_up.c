@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,17 +29,23 @@ struct level {
 	int from, to;
 };
 
+/* Labels and capabilities we may not read or set in this namespace stay behind. */
+static int skip_xattr(void)
+{
+	return errno == EPERM || errno == EACCES || errno == EOPNOTSUPP ? 0 : -1;
+}
+
 static int copy_xattrs(int from, int to)
 {
-	char names[4096], value[4096];
+	static char names[XATTR_LIST_MAX], value[XATTR_SIZE_MAX]; /* the kernel gives no more */
 	ssize_t n = flistxattr(from, names, sizeof(names));
 
-	for (char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
+	if (n < 0)
+		return skip_xattr();
+	for (char *name = names; name < names + n; name += strlen(name) + 1) {
 		ssize_t size = fgetxattr(from, name, value, sizeof(value));
 
-		/* Labels and capabilities we may not set in this namespace stay behind. */
-		if (size >= 0 && fsetxattr(to, name, value, (size_t)size, 0) < 0 && errno != EPERM &&
-		    errno != EACCES && errno != EOPNOTSUPP)
+		if ((size < 0 || fsetxattr(to, name, value, (size_t)size, 0) < 0) && skip_xattr() < 0)
 			return -1;
 	}
 	return 0;

@@ -125,6 +125,22 @@ int procfs_follow(int proc_fd, const char *link, const char *fmt, ...)
 	return fd < 0 ? -errno : fd;
 }
 
+int procfs_open_namespace(int proc_fd, const char *path, struct donjon_error *err)
+{
+	dj_auto_close int handle = open(path, O_PATH | O_CLOEXEC);
+	char link[16];
+	struct statfs fs;
+	int fd;
+
+	if (handle < 0 || fstatfs(handle, &fs) < 0)
+		return dj_fail_os(err, errno, "linux.namespaces: open %s", path);
+	if (fs.f_type != NSFS_MAGIC)
+		return dj_fail(err, DONJON_E_CONFIG, "linux.namespaces: %s is no namespace", path);
+	(void)snprintf(link, sizeof(link), "%d", handle);
+	fd = procfs_follow(proc_fd, link, "self/fd");
+	return fd < 0 ? dj_fail_os(err, -fd, "linux.namespaces: open %s", path) : fd;
+}
+
 int procfs_ns_number(int ns_dir, const char *name, uint64_t *out)
 {
 	char link[64];

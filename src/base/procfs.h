@@ -29,6 +29,9 @@ int procfs_openat(int proc_fd, int flags, const char *fmt, ...) DJ_PRINTF(3, 4);
  * file.  Only the link itself is followed.  -errno on failure. */
 int procfs_follow(int proc_fd, const char *link, const char *fmt, ...) DJ_PRINTF(3, 4);
 
+/* A namespace by its path, which is anybody's: opened for reading only once it is known to be one (B04). */
+int procfs_open_namespace(int proc_fd, const char *path, struct donjon_error *err);
+
 /* The number in "net:[4026531840]", a namespace's inode's: read from the link NAME in /proc/PID/ns, which
  * costs half of following it.  0 or -errno. */
 int procfs_ns_number(int ns_dir, const char *name, uint64_t *out);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,26 +16,15 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 
 enum { MAP_MAX_BYTES = 16384 }; /* 340 lines at most */
 
-/* Opened for real only once it is known to be a namespace: the path is anybody's (B04). */
 static int open_namespace(const char *path, struct donjon_error *err)
 {
-	dj_auto_close int handle = open(path, O_PATH | O_CLOEXEC);
-	char link[64];
-	struct statfs fs;
-	int fd;
+	dj_auto_close int proc = procfs_open_host(err);
 
-	if (handle < 0 || fstatfs(handle, &fs) < 0)
-		return dj_fail_os(err, errno, "linux.namespaces: open %s", path);
-	if (fs.f_type != NSFS_MAGIC)
-		return dj_fail(err, DONJON_E_CONFIG, "linux.namespaces: %s is no namespace", path);
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", handle);
-	fd = open(link, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? dj_fail_os(err, errno, "linux.namespaces: open %s", path) : fd;
+	return proc < 0 ? -1 : procfs_open_namespace(proc, path, err);
 }
 
 /* ---- maps ---- */

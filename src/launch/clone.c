@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,7 +21,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,23 +113,6 @@ static int check_namespace(const struct outside *o, enum oci_ns ns, int fd, cons
 	return r;
 }
 
-/* Only what is known to be a namespace is opened for real: the path is anybody's (B04). */
-static int open_namespace(const struct outside *o, const char *path, struct donjon_error *err)
-{
-	dj_auto_close int handle = open(path, O_PATH | O_CLOEXEC);
-	char link[16];
-	struct statfs fs;
-	int fd;
-
-	if (handle < 0 || fstatfs(handle, &fs) < 0)
-		return dj_fail_os(err, errno, "linux.namespaces: open %s", path);
-	if (fs.f_type != NSFS_MAGIC)
-		return dj_fail(err, DONJON_E_CONFIG, "linux.namespaces: %s is no namespace", path);
-	(void)snprintf(link, sizeof(link), "%d", handle);
-	fd = procfs_follow(o->proc, link, "self/fd");
-	return fd < 0 ? dj_fail_os(err, -fd, "linux.namespaces: open %s", path) : fd;
-}
-
 int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err)
 {
 	(void)row;
@@ -140,7 +121,7 @@ int open_namespaces(struct outside *o, uint32_t row, struct donjon_error *err)
 
 		if (o->plan->ns[ns].kind != PLAN_NS_JOIN)
 			continue;
-		o->namespaces[ns] = open_namespace(o, path, err);
+		o->namespaces[ns] = procfs_open_namespace(o->proc, path, err);
 		if (o->namespaces[ns] < 0)
 			return -1;
 		if (check_namespace(o, (enum oci_ns)ns, o->namespaces[ns], path, err) < 0)

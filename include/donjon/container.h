@@ -95,7 +95,7 @@ struct donjon_container_info {
 	const char *id, *status, *bundle, *rootfs, *created, *owner;
 	pid_t pid; /* 0 when stopped */
 };
-/* Containers that cannot be read are skipped with a logged warning.  Free with donjon_list_free(). */
+/* Containers that cannot be read are skipped; why, a log with debug messages says.  Free with donjon_list_free(). */
 int donjon_container_list(struct donjon_runtime *runtime, struct donjon_container_info **out, size_t *n,
 			  struct donjon_error *err);
 void donjon_list_free(struct donjon_container_info *list);

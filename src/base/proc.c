@@ -8,13 +8,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 
 enum {
 	STAT_STATE = 3, /* fields of /proc/PID/stat as proc(5) numbers them */
@@ -86,25 +84,6 @@ bool proc_is_stopped(pid_t pid)
 	const char *state = proc < 0 ? NULL : read_from_state(proc, pid, stat, sizeof(stat));
 
 	return state && *state == 'T';
-}
-
-static bool has_ended(int pidfd)
-{
-	struct pollfd event = { .fd = pidfd, .events = POLLIN };
-
-	return poll(&event, 1, 0) == 1;
-}
-
-int proc_open_identified(pid_t pid, uint64_t start_time)
-{
-	dj_auto_close int fd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
-
-	if (fd < 0)
-		return fd;
-	/* Looked at after the pidfd holds it: what is seen now is what it means, or it died. */
-	if (start_time == 0 || proc_start_time(pid) != start_time || has_ended(fd))
-		return -ESRCH;
-	return dj_take_fd(&fd);
 }
 
 /* In a hardened unit or a container a mount covers /proc/sys (ProtectKernelTunables=), and none is
@@ -202,9 +181,4 @@ int proc_signal_number(const char *text)
 		if (strcasecmp(text, signals[i].name) == 0)
 			return signals[i].number;
 	return real_time_number(text);
-}
-
-int proc_exit_code(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -19,17 +19,11 @@ bool proc_runs_since(int proc_fd, pid_t pid, uint64_t start_time);
 /* By a signal, at this moment; where there is no /proc to ask, no. */
 bool proc_is_stopped(pid_t pid);
 
-/* A pidfd of the process that had this start time, or -ESRCH if it is gone or is another one. */
-int proc_open_identified(pid_t pid, uint64_t start_time);
-
 /* First 36 characters of /proc/sys/kernel/random/boot_id. */
 int proc_boot_id(int proc_fd, char buf[static 37], struct donjon_error *err);
 
 /* "9", "KILL", "SIGKILL", "sigrtmin+3" (any case; contract S1) -> number, or -1.  "0" is one, too: it asks
  * whether the process is there. */
 int proc_signal_number(const char *text);
-
-/* Shell convention: the exit status, or 128 + signal number. `status` as from waitpid(2). */
-int proc_exit_code(int status);
 
 #endif

@@ -168,7 +168,7 @@ static const struct cli_option spec_options[] = {
 	{ "bundle", 'b', CLI_TEXT, "DIR", AT(bundle), "where to write config.json" },
 	{ "rootless", 0, CLI_BOOL, NULL, AT(for_rootless), "for an unprivileged user" },
 	{ "policy", 0, CLI_STRING, "LEVEL", AT(level),
-	  "hardened: a document in which that level changes nothing" },
+	  "hardened: a document that asks for what that level demands" },
 	ROW_HELP, ROW_END,
 };
 

@@ -81,6 +81,9 @@ void completion_bash(FILE *out)
 	(void)fputs("# bash completion for donjon\n_donjon() {\n"
 	            "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}"
 	            " command= word words=\n\tCOMPREPLY=()\n"
+	            /* bash makes three words of --log-format=json */
+	            "\t[ \"$prev\" != = ] || prev=${COMP_WORDS[COMP_CWORD-2]}\n"
+	            "\t[ \"$cur\" != = ] || cur=\n"
 	            "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase $word in\n\t\t",
 	            out);
 	for (c = cli_commands; c->name; c++)

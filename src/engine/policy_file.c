@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { POLICY_FILE_MAX = 1024 * 1024, OVERFLOW_UID = 65534 };
+enum { OVERFLOW_UID = 65534 };
 
 static const char system_policy[] = "/etc/donjon/policy.json";
 

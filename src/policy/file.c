@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { POLICY_FILE_MAX = 64 * 1024 };
-
 static int decode_level(const struct json_value *value, struct policy_file *file,
                         struct donjon_error *err)
 {

@@ -208,7 +208,8 @@ int policy_decided_decode(const char *text, size_t size, struct dj_arena *arena,
 int policy_override_parse(const char *text, struct dj_arena *arena, struct policy_override *out,
 			  struct donjon_error *err);
 
-/* Decodes a policy file's bytes. */
+/* The bytes of a policy file, and how many there may be. */
+enum { POLICY_FILE_MAX = 64 * 1024 };
 int policy_file_decode(const char *text, size_t size, struct dj_arena *arena,
 		       struct policy_file *out, struct donjon_error *err);
 

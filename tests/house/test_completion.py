@@ -1,6 +1,7 @@
 """The completion scripts, in the shells they are for."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -18,8 +19,8 @@ def script(shell):
 
 
 def bash(tmp_path, line):
-    """What bash would offer for the last word of the line."""
-    words = line.split(" ")
+    """What bash would offer for the last word of the line, of which it makes more at each "="."""
+    words = re.findall("=|[^ =]+", line) + ([""] if line.endswith(" ") else [])
     (tmp_path / "donjon.bash").write_text(script("bash"))
     quoted = " ".join(f"'{word}'" for word in words)
     done = subprocess.run(
@@ -36,7 +37,7 @@ def fish(tmp_path, line):
                           capture_output=True, text=True,
                           env={**os.environ, "HOME": str(tmp_path), "PATH": f"{BUILD}:{os.environ['PATH']}"})
     assert done.returncode == 0, done
-    return [entry.split("\t")[0] for entry in done.stdout.splitlines()]
+    return [entry.split("\t")[0].split("=")[-1] for entry in done.stdout.splitlines()]
 
 
 SHELLS = [pytest.param(ask, id=ask.__name__,
@@ -50,6 +51,7 @@ SHELLS = [pytest.param(ask, id=ask.__name__,
     ("donjon create --pid", {"--pid-file", "--pidfd-socket"}), ("donjon list --format ", {"table", "json"}),
     ("donjon setup pod", {"podman"}), ("donjon completion ", {"bash", "zsh", "fish"}),
     ("donjon --policy ", {"none", "hardened"}), ("donjon run --policy h", {"hardened"}),
+    ("donjon --policy=", {"none", "hardened"}), ("donjon list --format=j", {"json"}),
 ])
 def test_what_is_offered(ask, tmp_path, line, offered):
     assert set(ask(tmp_path, line)) == offered

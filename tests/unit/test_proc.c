@@ -125,25 +125,17 @@ static void identifies_processes(void **state)
 		pid_t pid = spawn(names[i]);
 		uint64_t start = proc_start_time(pid);
 		siginfo_t info;
-		int fd;
 
 		assert_true(start > 0);
 		assert_true(start >= proc_start_time(getpid()));
-		fd = proc_open_identified(pid, start);
-		assert_true(fd >= 0);
-		(void)close(fd);
-		assert_int_equal(proc_open_identified(pid, start + 1), -ESRCH);
-		assert_int_equal(proc_open_identified(pid, 0), -ESRCH);
 		assert_true(proc_runs_since(proc, pid, start));
 		assert_false(proc_runs_since(proc, pid, start + 1));
 		(void)kill(pid, SIGKILL);
 		(void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 		assert_true(proc_start_time(pid) == start); /* a zombie still has one */
-		assert_int_equal(proc_open_identified(pid, start), -ESRCH);
 		assert_false(proc_runs_since(proc, pid, start));
 		(void)waitpid(pid, NULL, 0);
 		assert_int_equal(proc_start_time(pid), 0);
-		assert_int_equal(proc_open_identified(pid, start), -ESRCH);
 		assert_false(proc_runs_since(proc, pid, start));
 	}
 }
@@ -153,8 +145,6 @@ static void refuses_pids_that_are_none(void **state)
 	(void)state;
 	assert_int_equal(proc_start_time(0), 0);
 	assert_int_equal(proc_start_time(-1), 0);
-	assert_int_equal(proc_open_identified(0, 1), -ESRCH);
-	assert_int_equal(proc_open_identified(-1, 1), -ESRCH);
 }
 
 static void reads_the_boot_id(void **state)
@@ -172,16 +162,6 @@ static void reads_the_boot_id(void **state)
 	assert_string_equal(id, again);
 }
 
-static void tells_exit_codes(void **state)
-{
-	(void)state;
-	assert_int_equal(proc_exit_code(0), 0);
-	assert_int_equal(proc_exit_code(7 << 8), 7);
-	assert_int_equal(proc_exit_code(255 << 8), 255);
-	assert_int_equal(proc_exit_code(SIGKILL), 137);
-	assert_int_equal(proc_exit_code(SIGSEGV | 0x80), 139); /* with a core */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,7 +170,6 @@ int main(void)
 		cmocka_unit_test(identifies_processes),
 		cmocka_unit_test(refuses_pids_that_are_none),
 		cmocka_unit_test(reads_the_boot_id),
-		cmocka_unit_test(tells_exit_codes),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);

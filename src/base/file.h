@@ -30,7 +30,8 @@ int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, si
 /* Which file a name meant when it was looked at.  Names change: who may write in a directory of a path
  * can have it mean another file the next moment. */
 struct file_identity {
-	bool known; /* or any file will do */
+	bool known;  /* or any file will do */
+	bool unseen; /* nobody could look, and the name alone was judged: no link may lead elsewhere */
 	uint64_t dev, ino;
 };
 int file_identify(int fd, struct file_identity *out); /* 0 or -errno */

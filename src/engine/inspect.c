@@ -87,6 +87,12 @@ static bool takes_submounts(const struct draft *draft, const struct oci_mount *m
 	       host_is_rootless(&draft->host);
 }
 
+/* Of what is not there now nothing may be there later.  Rootless the stage may see more than we. */
+static struct file_identity identity_of_failed(bool unseen)
+{
+	return (struct file_identity){ .known = !unseen, .unseen = unseen };
+}
+
 static void look_at(struct draft *draft, struct places *places, const struct oci_mount *mount,
                     const char *source, struct policy_bind_source *out)
 {
@@ -95,8 +101,7 @@ static void look_at(struct draft *draft, struct places *places, const struct oci
 	struct place_name place;
 	struct stat st;
 
-	/* Of what is not there now nothing may be there later.  Rootless the stage may see more than we. */
-	out->judged.known = fd != -EACCES;
+	out->judged = identity_of_failed(fd == -EACCES);
 	/* The launch will say so, by the mount's name; or it is a file without one, such as a namespace. */
 	if (fd < 0 || fstat(fd, &st) < 0 || file_identify(fd, &out->judged) < 0 ||
 	    !places_name(places, fd, S_ISDIR(st.st_mode), &place))
@@ -118,6 +123,14 @@ static bool is_bind(const struct oci_mount *mount)
 	return has_type(mount, "bind") || has_type(mount, "rbind") || has_option(mount, OCI_MOUNT_BIND);
 }
 
+/* As the launch will name it: what ".." means behind a link only the kernel knows. */
+static const char *source_name(struct draft *draft, const struct oci_mount *mount)
+{
+	return mount->source[0] == '/'
+		       ? mount->source
+		       : dj_arena_printf(&draft->arena, "%s/%s", draft->bundle, mount->source);
+}
+
 /* A layer may be a link, too. */
 static void look_at_layers(struct draft *draft, struct places *places, const struct oci_mount *mount,
                            struct policy_layers *out)
@@ -128,7 +141,8 @@ static void look_at_layers(struct draft *draft, struct places *places, const str
 		dj_auto_close int fd = open(layer->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		struct place_name place;
 
-		layer->judged.known = fd >= 0 || errno != EACCES; /* as above */
+		/* A relative name is another to whoever changes its directory. */
+		layer->judged = identity_of_failed(fd < 0 && errno == EACCES && layer->path[0] == '/');
 		if (fd >= 0 && file_identify(fd, &layer->judged) == 0 &&
 		    places_name(places, fd, true, &place))
 			layer->path = place.name;
@@ -139,7 +153,6 @@ static void look_at_sources(struct draft *draft, struct places *places)
 {
 	struct policy_request *r = &draft->request;
 	size_t n = draft->spec.mounts.n;
-	struct donjon_error too_long = { 0 };
 
 	if (n == 0)
 		return;
@@ -147,16 +160,11 @@ static void look_at_sources(struct draft *draft, struct places *places)
 	r->sources.n = n;
 	for (size_t i = r->own_mounts; i < n; i++) {
 		const struct oci_mount *mount = &draft->spec.mounts.v[i];
-		const char *source;
 
 		if (has_type(mount, "overlay") && !is_bind(mount))
 			look_at_layers(draft, places, mount, &r->sources.v[i].layers);
-		if (!mount->source || !is_bind(mount))
-			continue;
-		source = draft_absolute(draft, draft->bundle, mount->source, &too_long);
-		if (source)
-			look_at(draft, places, mount, source, &r->sources.v[i]);
-		dj_error_clear(&too_long);
+		if (mount->source && is_bind(mount))
+			look_at(draft, places, mount, source_name(draft, mount), &r->sources.v[i]);
 	}
 }
 
@@ -222,8 +230,10 @@ static void look_at_rootfs(struct draft *draft, struct places *places)
 	struct place_name place;
 	struct statfs fs;
 
+	/* A sandbox's own is still to be made. */
+	draft->request.rootfs_judged.known = fd >= 0 || !draft->die_with_parent || errno != ENOENT;
 	if (fd < 0)
-		return; /* a sandbox's own is still to be made */
+		return;
 	(void)file_identify(fd, &draft->request.rootfs_judged); /* cannot fail: fd is open */
 	draft->request.rootfs_is_overlay =
 	        fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;

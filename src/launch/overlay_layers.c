@@ -9,6 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
+static int open_name(const char *path, const struct file_identity *judged, const char *pointer,
+		     struct donjon_error *err)
+{
+	int fd;
+
+	if (judged->unseen)
+		return source_open_unseen(path, O_DIRECTORY, pointer, err);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? dj_fail_os(err, errno, "%s.options: open the layer %s", pointer, path) : fd;
+}
+
 /* The descriptor stays with `layers`. */
 static int open_layer(const struct dj_plan *plan, const struct plan_mount *mount, const char *path,
 		      struct overlay_layers *layers, struct donjon_error *err)
@@ -19,10 +30,8 @@ static int open_layer(const struct dj_plan *plan, const struct plan_mount *mount
 
 	if (layers->n == mount->layers.n || layers->n == OVERLAY_HELD_MAX)
 		return dj_fail(err, DONJON_E_CONFIG, "%s.options: too many layers", pointer);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return dj_fail_os(err, errno, "%s.options: open the layer %s", pointer, path);
-	if (source_check_judged(fd, &judged[layers->n], pointer, path, err) < 0)
+	fd = open_name(path, &judged[layers->n], pointer, err);
+	if (fd < 0 || source_check_judged(fd, &judged[layers->n], pointer, path, err) < 0)
 		return -1;
 	return layers->fds[layers->n++] = dj_take_fd(&fd);
 }

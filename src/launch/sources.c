@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,19 +94,47 @@ int source_check_judged(int tree, const struct file_identity *judged, const char
 		       path);
 }
 
+/* The stage of a caller without rights, and whoever asks a file server once more, may be shown what the
+ * policy was not. */
+int source_open_unseen(const char *path, int flags, const char *pointer, struct donjon_error *err)
+{
+	const struct open_how how = { .flags = (unsigned)(O_PATH | O_CLOEXEC | flags),
+				      .resolve = RESOLVE_NO_SYMLINKS };
+	int fd = sys_openat2(AT_FDCWD, path, &how);
+
+	if (fd == -ELOOP)
+		return dj_fail(err, DONJON_E_VERIFY,
+			       "%s: %s leads over a link, where the policy was not allowed to look", pointer,
+			       path);
+	return fd < 0 ? dj_fail_os(err, -fd, "%s: open %s", pointer, path) : fd;
+}
+
+/* Of the name, or of what was opened by it before. */
+static int clone_tree(int opened, const char *source, unsigned flags)
+{
+	return opened < 0 ? sys_open_tree(AT_FDCWD, source, flags)
+			  : sys_open_tree(opened, "", flags | AT_EMPTY_PATH);
+}
+
 int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err)
 {
 	const char *source = plan_text(plan, mount->source);
 	unsigned flags = SYS_OPEN_TREE_CLONE | (mount->recursive ? SYS_AT_RECURSIVE : 0);
-	dj_auto_close int tree = -1;
+	dj_auto_close int tree = -1, opened = -1;
 	bool whole = false;
 
 	if (mount->source_nofollow)
 		flags |= AT_SYMLINK_NOFOLLOW;
-	tree = sys_open_tree(AT_FDCWD, source, flags);
+	if (mount->source_judged.unseen) {
+		opened = source_open_unseen(source, mount->source_nofollow ? O_NOFOLLOW : 0,
+					    plan_text(plan, mount->pointer), err);
+		if (opened < 0)
+			return -1;
+	}
+	tree = clone_tree(opened, source, flags);
 	/* Locked submounts of a user namespace cannot be left behind (launch-findings.md §2). */
 	if (tree == -EINVAL && plan->sources_by_stage && !mount->recursive) {
-		tree = sys_open_tree(AT_FDCWD, source, flags | SYS_AT_RECURSIVE);
+		tree = clone_tree(opened, source, flags | SYS_AT_RECURSIVE);
 		whole = true;
 	}
 	if (tree < 0)
@@ -193,13 +222,13 @@ static int configure(int fs, const struct dj_plan *plan, const struct plan_mount
 		if ((r = sys_fsconfig(fs, SYS_FSCONFIG_FLAG, plan_text(plan, super[i]), NULL, 0)) < 0)
 			return dj_fail_os(err, -r, "fsconfig %s", plan_text(plan, super[i]));
 	for (uint32_t i = 0; i < mount->data.n; i++) {
-		const char *option =
-			overlay_layers_open(plan, mount, plan_text(plan, data[i]), layers, text, err);
+		const char *listed = plan_text(plan, data[i]);
+		const char *option = overlay_layers_open(plan, mount, listed, layers, text, err);
 
 		if (!option)
 			return -1;
 		if ((r = set_data(fs, option)) < 0)
-			return dj_fail_os(err, -r, "%s.options: %.64s%s", plan_text(plan, mount->pointer), option,
+			return dj_fail_os(err, -r, "%s.options: %.64s%s", plan_text(plan, mount->pointer), listed,
 					  strlen(option) > FSCONFIG_VALUE_MAX
 						  ? "... (longer than the 255 bytes the kernel takes)"
 						  : "");

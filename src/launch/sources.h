@@ -21,6 +21,9 @@ bool source_covers_name(const struct plan_mount *mount, mode_t source);
 int source_check_judged(int tree, const struct file_identity *judged, const char *pointer, const char *path,
 			struct donjon_error *err);
 
+/* A handle on what is `unseen`; -1 where a link leads to it, or is it (but with O_NOFOLLOW in `flags`). */
+int source_open_unseen(const char *path, int flags, const char *pointer, struct donjon_error *err);
+
 /* Clones the bind's source, whole if it is recursive. No attribute is set yet. */
 int source_clone(const struct dj_plan *plan, const struct plan_mount *mount, struct donjon_error *err);
 

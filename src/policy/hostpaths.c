@@ -134,14 +134,6 @@ bool policy_is_engine_store(const char *path)
 	return false;
 }
 
-static bool is_own(const struct harden *h, const char *path)
-{
-	const char *bundle = h->request->bundle, *rootfs = h->request->rootfs;
-
-	return (bundle && strcmp(bundle, "/") != 0 && path_has_prefix(path, bundle)) ||
-	       (rootfs && strcmp(rootfs, "/") != 0 && path_has_prefix(path, rootfs));
-}
-
 /* podman's `--mount type=image`: another image of the store, mounted beside the rootfs. */
 static bool is_image(const struct harden *h, const char *path, bool readonly)
 {
@@ -203,15 +195,32 @@ static bool is_listed(const char *path)
 	return is_any_of(listed, DJ_COUNT(listed), path);
 }
 
+/* A bundle that is somebody's home makes nothing there the container's. */
+static bool is_made_for_it(const char *directory, const char *path)
+{
+	return directory && path_has_prefix(path, directory) && !is_listed(directory) && !is_home(directory);
+}
+
+static bool is_own(const struct harden *h, const char *path)
+{
+	return is_made_for_it(h->request->bundle, path) || is_made_for_it(h->request->rootfs, path);
+}
+
 const char *policy_listed_directory(size_t index)
 {
 	return index < DJ_COUNT(listed) ? listed[index] : NULL;
 }
 
+/* A link that is mounted itself shows a name, not what has that name.  In procfs it leads there all the same
+ * (/proc/PID/root), and files are what is masked in the container's own. */
+static bool is_plain(const char *path, const struct policy_bind_source *seen)
+{
+	return (seen->kind == 'f' || seen->kind == 'l') && !path_has_prefix(path, "/proc");
+}
+
 static bool is_sensitive(const char *path, const struct policy_bind_source *seen, bool readonly)
 {
-	/* A link that is mounted itself shows a name, not what has that name. */
-	if ((seen->kind == 'f' || seen->kind == 'l') && readonly)
+	if (is_plain(path, seen) && readonly)
 		return !seen->world_readable || is_secret(path);
 	if (is_listed(path) || is_below_any(closed, DJ_COUNT(closed), path))
 		return true;
@@ -305,6 +314,26 @@ static bool is_pseudo(const struct oci_mount *mount)
 	return !mount->source || mount->source[0] != '/';
 }
 
+/* Of these the whole host has one, whatever is named as the source. */
+static void judge_common(struct harden *h, size_t index)
+{
+	static const struct {
+		const char *type, *place;
+	} commons[] = {
+		{ "devtmpfs", "/dev" },
+		{ "cpuset", "/sys/fs/cgroup/cpuset" }, /* cgroup v1 by its first name */
+		{ "fusectl", "/sys/fs/fuse/connections" },
+		{ "resctrl", "/sys/fs/resctrl" },
+		{ "selinuxfs", "/sys/fs/selinux" },
+		{ "smackfs", "/sys/fs/smackfs" },
+	};
+
+	for (size_t i = 0; i < DJ_COUNT(commons); i++)
+		if (mount_has_type(&h->spec->mounts.v[index], commons[i].type) &&
+		    !overridden_path(h, commons[i].place))
+			refuse_exposing(h, mount_pointer(h, index, "type"), commons[i].place);
+}
+
 static void judge_filesystem(struct harden *h, size_t index)
 {
 	const struct oci_mount *mount = &h->spec->mounts.v[index];
@@ -314,6 +343,7 @@ static void judge_filesystem(struct harden *h, size_t index)
 		harden_refused(h, mount_pointer(h, index, "source"),
 		               harden_text(h, "mounts a filesystem from %s of the host", source),
 		               "a directory made for the container", source);
+	judge_common(h, index);
 	if (mount_has_type(mount, "overlay"))
 		judge_overlay(h, index);
 }

@@ -329,6 +329,16 @@ def can():
         )
 
 
+@pytest.fixture(params=["statmount", "mountinfo"])
+def kernel(request):
+    """How it tells of mounts, the newer way and the older one; for preexec_fn."""
+    if request.param == "mountinfo":
+        return linux.no_statmount
+    if linux.KERNEL < (6, 8):
+        pytest.skip("this kernel has the older way alone")
+    return None
+
+
 def _v2_has(controller):
     point = linux.cgroup_roots().get("")
     if point is None:

@@ -12,6 +12,8 @@ import pytest
 from harness import bundle as b
 from harness import linux, oracles
 
+from conftest import PRISONER
+
 pytestmark = pytest.mark.levels("hardened")
 
 
@@ -238,7 +240,6 @@ def test_a_host_path_mounted_below(cells, hard, fail, work, twice, source, name)
     assert cells(config, "skeleton", runtime=hard.override(f"fs.host-paths={name}:the_test")).run().ok
 
 
-@pytest.mark.parametrize("kernel", [None, linux.no_statmount], ids=["statmount", "mountinfo"])
 @pytest.mark.parametrize("source, below, name", [
     ("/etc/ssl", "", "/etc/ssl"), ("/etc/ssl", "/certs", "/etc/ssl/certs"), ("/root", "", "/root"), ("/var/log/apt", "", None),
     ("/etc/shadow", "", "/etc/shadow"), ("/usr/share", "", None), ("/sys/kernel", "", "/sys/kernel"),
@@ -254,7 +255,6 @@ def test_a_part_of_a_host_path_by_another_name(cells, hard, fail, work, twice, s
         fail(cell.create(preexec_fn=kernel), f"fs.host-paths: /mounts/7/source exposes {name} of the host", cell=cell, runtime=hard)
 
 
-@pytest.mark.parametrize("kernel", [None, linux.no_statmount], ids=["statmount", "mountinfo"])
 @pytest.mark.parametrize("source, name", [("disk", "/home"), ("disk/all", "/home"), ("disk/all/homes", "/home"), ("again", "/home"),
                                           ("disk/all/homes/u/.ssh", "/home/u/.ssh"), ("disk/other", None)])
 def test_what_a_listed_directory_was_mounted_from(cells, hard, fail, work, twice, host, source, name, kernel):
@@ -279,7 +279,6 @@ def test_what_a_listed_directory_was_mounted_from(cells, hard, fail, work, twice
         host.settle()
 
 
-@pytest.mark.parametrize("kernel", [None, linux.no_statmount], ids=["statmount", "mountinfo"])
 @pytest.mark.parametrize("below", ["", "/key"], ids=["directory", "file"])
 def test_a_part_of_an_overlay_of_the_host(cells, hard, fail, work, twice, host, below, kernel):
     """Its files name the device of their layer, its directories that of the overlay."""
@@ -298,6 +297,51 @@ def test_a_part_of_an_overlay_of_the_host(cells, hard, fail, work, twice, host, 
     finally:
         linux.umount("/home")
         linux.umount(layers)
+        host.settle()
+
+
+@pytest.mark.parametrize("option", ["src-nofollow", "copy-symlink"])
+def test_a_link_that_is_no_name(cells, hard, fail, twice, option):
+    """It would be mounted itself, and leads where it leads: to the host's root for whoever is the same user."""
+    with subprocess.Popen(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "sleep", "60"]) as other:
+        try:
+            for procfs in ("/proc", twice("/proc")):
+                config = b.spec()
+                config["process"]["user"] = {"uid": 1000, "gid": 1000}
+                b.bind(config, f"{procfs}/{other.pid}/root", "/data", "ro", option)
+                cell = cells(config, "skeleton", runtime=hard.override("userns.private=host:the test"))
+                fail(cell.create(), "fs.host-paths: /mounts/7/source exposes", cell=cell, runtime=hard)
+        finally:
+            other.kill()
+
+
+@pytest.mark.parametrize("path", ["/proc/kallsyms", "/proc/1/cmdline", "/proc/version"])
+def test_a_file_of_the_hosts_proc(cells, hard, fail, path):
+    """Of the mode of its file nothing follows: it is masked in the container's own."""
+    config = b.spec()
+    b.bind(config, path, "/data", "ro")
+    cell = cells(config, "skeleton", runtime=hard)
+    fail(cell.create(), f"exposes {path} of the host", cell=cell, runtime=hard)
+
+
+def test_a_bundle_that_is_a_home(cells, hard, fail, host):
+    """What lies in a bundle was made for the container; what lies in a home was not."""
+    linux.mount("tests", "/home", "tmpfs")
+    host.settle()
+    try:
+        config = b.spec("paths", "/data")
+        b.bind(config, "/home/u/.ssh", "/data", "ro")
+        bundle = b.Bundle(pathlib.Path("/home/u"), config, PRISONER, "skeleton")
+        (bundle.path / ".ssh").mkdir()
+        fail(cells(bundle=bundle, runtime=hard).create(), "exposes /home/u/.ssh of the host", runtime=hard)
+        (bundle.path / "bundle").mkdir()
+        for name in ("rootfs", "config.json", ".ssh"):
+            (bundle.path / name).rename(bundle.path / "bundle" / name)
+        config["mounts"][-1]["source"] = ".ssh"
+        bundle.path = bundle.path / "bundle"
+        assert cells(bundle=bundle.write(), runtime=hard).run().ok
+    finally:
+        linux.umount("/home")
         host.settle()
 
 
@@ -339,6 +383,32 @@ def test_a_volume_that_is_a_host_path(cells, hard, fail, work, twice):
     fail(cell.create(), "exposes /etc of the host", cell=cell, runtime=hard)
 
 
+@pytest.mark.parametrize("kind, shown", [("devtmpfs", "/dev"), ("cpuset", "/sys/fs/cgroup/cpuset"), ("resctrl", "/sys/fs/resctrl")])
+def test_a_filesystem_of_which_the_host_has_one(cells, hard, fail, kind, shown):
+    """Its source is a word, and what it shows is the host's: of devtmpfs even to be written."""
+    config = b.spec()
+    config["mounts"].append({"destination": "/data", "type": kind, "source": "any", "options": ["nosuid", "nodev"]})
+    cell = cells(config, "skeleton", runtime=hard)
+    fail(cell.create(), f"/mounts/7/type exposes {shown} of the host", cell=cell, runtime=hard)
+
+
+def test_a_source_with_dots_behind_a_link(cells, hard, fail, work):
+    """The kernel's "..", not that of the name: the same file is judged and mounted."""
+    for name in ("there/deep", "there/other", "here"):
+        (work / name).mkdir(parents=True)
+    (work / "there/other/file").write_text("x")
+    (work / "here/link").symlink_to(work / "there/deep")
+    (work / "here/host").symlink_to("/etc/ssl")
+    config = b.spec()
+    b.bind(config, work / "here/link/../other", "/data", "ro")
+    config["process"]["args"] = ["/bin/ls", "/data"]
+    result = cells(config, "busybox", runtime=hard).run()
+    assert result.ok and result.out == "file\n", result
+    b.bind(config, work / "here/host/..", "/other", "ro")
+    cell = cells(config, "busybox", runtime=hard)
+    fail(cell.create(), "exposes /etc of the host", cell=cell, runtime=hard)
+
+
 @pytest.mark.parametrize("options", [["lowerdir={work}/own:{host}", "ro"], ["lowerdir={host}", "upperdir={work}/up", "workdir={work}/wk"],
                                      ["lowerdir+={work}/own", "lowerdir+={host}", "ro"]])
 @pytest.mark.parametrize("link", [False, True])
@@ -366,6 +436,16 @@ def test_a_layer_that_cannot_be_looked_at(cells, hard, fail, work, layer):
                              "options": [f"lowerdir={work}/own:{work}/{layer}", "ro"]})
     cell = cells(config, "skeleton", runtime=hard)
     fail(cell.create(), "mounts[7]", cell=cell, runtime=hard)
+
+
+def test_layers_that_the_kernel_refuses(cells, hard, fail, work):
+    """What the line shows is what the config says, and not what the layers were opened as."""
+    (work / "own").mkdir()
+    config = b.spec()
+    config["mounts"].append({"destination": "/data", "type": "overlay", "source": "overlay",
+                             "options": [f"lowerdir={work}/own:{work}/own:", "ro"]})
+    cell = cells(config, "skeleton", runtime=hard)
+    fail(cell.create(), f"mounts[7].options: lowerdir={work}"[:64], cell=cell, runtime=hard)
 
 
 def test_harmless_directories_by_another_name(cells, hard, work, twice, host):

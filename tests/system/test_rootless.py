@@ -298,6 +298,50 @@ def test_a_shared_user_namespace_is_recorded(caller, cells, level):
     assert limit.ok and int(limit.out) > 0
 
 
+# What the stage sees and the caller does not
+
+
+@pytest.fixture
+def closed(work):
+    """A directory of a sub-id, such as a container makes in a volume: what is in it only the stage may look up."""
+    closed = work / "closed"
+    (closed / "kept").mkdir(parents=True)
+    (closed / "kept/file").write_text("kept\n")
+    (closed / "link").symlink_to("/etc")
+    os.chown(closed, SUB_FIRST + 5, SUB_FIRST + 5)
+    closed.chmod(0o700)
+    return closed
+
+
+@by("granted")
+@pytest.mark.levels("hardened")
+@pytest.mark.parametrize("name", ["link", "link/ssl", "kept/../link"])
+def test_a_source_in_a_directory_nobody_could_look_into(caller, rt, cells, closed, fail, level, name):
+    """fs.host-paths judges by the name then, so the name is what is mounted."""
+    config = document(caller)
+    b.bind(config, closed / name, "/data", "rbind", "ro")
+    fail(cells(config).create(), "mounts[", "leads over a link", runtime=rt)
+
+
+@by("granted")
+@pytest.mark.levels("hardened")
+def test_a_layer_in_a_directory_nobody_could_look_into(caller, rt, cells, closed, work, fail, level):
+    (work / "own").mkdir()
+    config = document(caller)
+    config["mounts"].append({"destination": "/data", "type": "overlay", "source": "overlay",
+                             "options": ["ro", f"lowerdir={work}/own:{closed}/link"]})
+    fail(cells(config).create(), "mounts[", "leads over a link", runtime=rt)
+
+
+@by("granted")
+def test_what_is_no_link_in_a_directory_nobody_could_look_into(caller, cells, closed, level):
+    config = document(caller)
+    b.bind(config, closed / "kept", "/data", "rbind", "ro")
+    config["process"]["args"] = ["/bin/cat", "/data/file"]
+    result = cells(config, "busybox").run()
+    assert result.ok and result.out == "kept\n", result
+
+
 # Maps
 
 

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import re
 import struct
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -23,6 +24,8 @@ MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_KEEPCAPS = 1, 36, 8
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 SYS_KEYCTL, SYS_IOPRIO_SET = 250, 251
+
+KERNEL = tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
 
 
 def _check(result, *what):

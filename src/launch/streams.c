@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "base/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,28 @@ static int open_null(const struct inside *s, int *out, struct donjon_error *err)
 	return 1;
 }
 
+/* In the place of one that a running container took away, so that it is not left with the host's.  0: none can be
+ * made (in a user namespace, whose root does not own the host's either). */
+static int make_null(int *out, struct donjon_error *err)
+{
+	dj_auto_close int fs = sys_fsopen("tmpfs"), tree = -1;
+
+	if (fs < 0 || sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0) < 0 ||
+	    (tree = sys_fsmount(fs, SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NOEXEC)) < 0 ||
+	    mknodat(tree, "null", S_IFCHR | 0666, makedev(1, 3)) < 0)
+		return 0;
+	if (fchmodat(tree, "null", 0666, 0) == 0) /* whatever the umask is */
+		*out = openat(tree, "null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return *out < 0 ? dj_fail_os(err, errno, "make a null device for the standard streams") : 1;
+}
+
+static int take_null(const struct inside *s, int *out, struct donjon_error *err)
+{
+	int r = open_null(s, out, err);
+
+	return r == 0 ? make_null(out, err) : r;
+}
+
 int own_null(struct inside *s, uint32_t row, struct donjon_error *err)
 {
 	dj_auto_close int null = -1;
@@ -48,7 +71,7 @@ int own_null(struct inside *s, uint32_t row, struct donjon_error *err)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (!is_null(fd))
 			continue;
-		if (null < 0 && (r = open_null(s, &null, err)) <= 0)
+		if (null < 0 && (r = take_null(s, &null, err)) <= 0)
 			return r;
 		if (dup2(null, fd) < 0)
 			return dj_fail_os(err, errno, "put /dev/null on descriptor %d", fd);

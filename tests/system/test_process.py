@@ -301,6 +301,19 @@ def test_t52_a_null_device_of_the_host_becomes_the_containers(cells, rt, work, l
         assert done.status == 7, done
 
 
+@pytest.mark.parametrize("instead", ["true", "mknod /dev/null p", "mkdir /dev/null", "ln -s zero /dev/null"])
+def test_t52_a_null_device_that_the_container_took_away(cells, rt, work, level, instead):
+    """What is executed in it gets another one, and not the host's."""
+    config = b.spec()
+    config["process"]["args"] = ["/bin/sh", "-c", f"rm /dev/null; {instead}; : >/dev/shm/done; sleep 1000"]
+    cell = cells.started(config, "busybox", runtime=rt)
+    until(lambda: os.path.exists(f"/proc/{cell.pid}/root/dev/shm/done"))
+    with _null_of_the_host(work / "null") as fd:
+        done = cell.exec("/bin/sh", "-c", CHANGE_AND_WRITE if level == "none" else "chmod 600 /proc/self/fd/0; exit 7", stdin=fd,
+                         stdout=fd, stderr=fd)
+        assert done.status == 7, done
+
+
 @pytest.mark.parametrize("uid", [0, 1000])
 @pytest.mark.parametrize("stream", ["/dev/stdout", "/dev/stderr", "/proc/self/fd/1"])
 def test_t52_a_pipe_can_be_reopened(cells, rt, level, uid, stream):

@@ -123,14 +123,21 @@ static bool is_word(const char *at, const char *word)
 	return at && strcspn(at, ",") == strlen(word) && strncmp(at, word, strlen(word)) == 0;
 }
 
-/* Numbers and names mean the same; "off" is not listed. */
-static int look_at_hidepid(struct look *look, const char *value)
+/* "2" and "0x2" mean the same as "invisible". */
+static const char *hidepid_name(const char *value)
 {
 	static const char *const names[] = { "off", "noaccess", "invisible", NULL, "ptraceable" };
-	const char *name = value;
+	char *end;
+	unsigned long number = strtoul(value, &end, 0);
 
-	if (strlen(value) == 1 && *value >= '0' && *value <= '4' && names[*value - '0'])
-		name = names[*value - '0'];
+	return end != value && !*end && number < DJ_COUNT(names) && names[number] ? names[number] : value;
+}
+
+/* "off" is not listed. */
+static int look_at_hidepid(struct look *look, const char *value)
+{
+	const char *name = hidepid_name(value);
+
 	if (!list_options(look))
 		return 1;
 	return strcmp(name, "off") == 0 ? !listed(look, "hidepid") : is_word(listed(look, "hidepid"), name);
@@ -144,7 +151,7 @@ static int look_at_subset(struct look *look, const char *value)
 /* As an id of the initial user namespace, which need not be known here: it is there. */
 static int look_at_group(struct look *look, const char *value)
 {
-	return strtoul(value, NULL, 10) == 0 || !list_options(look) || listed(look, "gid");
+	return strtoul(value, NULL, 0) == 0 || !list_options(look) || listed(look, "gid");
 }
 
 static int look_at_listed_mode(struct look *look, const char *key, const char *value)
@@ -241,14 +248,14 @@ static int look_at_uid(struct look *look, const char *value)
 {
 	struct stat st;
 
-	return stat(look->path, &st) < 0 ? -1 : st.st_uid == strtoul(value, NULL, 10);
+	return stat(look->path, &st) < 0 ? -1 : st.st_uid == strtoul(value, NULL, 0);
 }
 
 static int look_at_gid(struct look *look, const char *value)
 {
 	struct stat st;
 
-	return stat(look->path, &st) < 0 ? -1 : st.st_gid == strtoul(value, NULL, 10);
+	return stat(look->path, &st) < 0 ? -1 : st.st_gid == strtoul(value, NULL, 0);
 }
 
 /* Ids are those of whoever made the file system: for what the outside makes, not ours. */
@@ -284,15 +291,24 @@ static const struct promise *promise_of(const struct dj_plan *plan, const struct
 	return NULL;
 }
 
+/* Both set how many blocks there are. */
+static bool is_bound(const char *option)
+{
+	return strncmp(option, "size=", 5) == 0 || strncmp(option, "nr_blocks=", 10) == 0;
+}
+
 /* The last of several is the one in force. */
 static bool is_said_again(const struct dj_plan *plan, const struct plan_mount *mount, uint32_t index, size_t key)
 {
 	const plan_str *data = plan_items(plan, mount->data, plan_str);
 	const char *option = plan_text(plan, data[index]);
 
-	for (uint32_t i = index + 1; i < mount->data.n; i++)
-		if (strncmp(plan_text(plan, data[i]), option, key + 1) == 0)
+	for (uint32_t i = index + 1; i < mount->data.n; i++) {
+		const char *later = plan_text(plan, data[i]);
+
+		if (strncmp(later, option, key + 1) == 0 || (is_bound(option) && is_bound(later)))
 			return true;
+	}
 	return false;
 }
 

@@ -25,7 +25,6 @@ LONG_AGO = 1_000_000_000 * 10**9
 POINTS = ("dev", "proc", "sys", "tmp", "run", "var/tmp", "vol")  # where something gets mounted
 OWNERS = (0, 1, 33, 1000, 65534)
 MANY = 104  # layers: with the upper one all that kernels before 6.8 can be told of
-KERNEL = tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
 
 
 # The image: what a base image has, and what a hostile or an unlucky one may have
@@ -282,7 +281,7 @@ def merged(work, image):
 def test_the_image_is_what_these_tests_need(merged):
     """Whiteouts of both kinds, opaque directories, hard links, changed files, as the engine sees them."""
     found = files(merged)
-    gone = {"etc/gone", "opaque/hidden", "both/low", "renamed"} | ({"xgone/gone"} if KERNEL >= (6, 7) else set())
+    gone = {"etc/gone", "opaque/hidden", "both/low", "renamed"} | ({"xgone/gone"} if linux.KERNEL >= (6, 7) else set())
     assert not gone & found.keys()
     assert {"opaque/new", "both/high", "both/shared", "moved/inner", "xgone/kept", "etc/other"} <= found.keys()
     assert found["etc/changed"]["content"] == b"middle\n" and found["one"]["links"] == 2
@@ -499,7 +498,7 @@ def test_containers_of_a_pod(engine, merged, image, work):
 
 def test_a_volatile_layer_on_top(engine, merged):
     runtime = engine.runtime.override("fs.rootfs-ro=volatile:a_test")
-    removal = "rm -r /both && mkdir /both && ls -A /both &&" if KERNEL >= (6, 6) else ""  # user.* on tmpfs
+    removal = "rm -r /both && mkdir /both && ls -A /both &&" if linux.KERNEL >= (6, 6) else ""  # user.* on tmpfs
     lines = engine.shell(merged, f"{removal} rm /etc/kept && echo new >/etc/changed && touch /root/made && "
                                  "stat -c %u /root/made /own/33 && cat /root/secret /etc/changed && ls /etc",
                          runtime=runtime)

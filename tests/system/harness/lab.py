@@ -26,6 +26,7 @@ LEFT_OUT = {
     "test_endurance::test_200_at_once_eight_in_parallel": _REPEATED,
     "test_endurance::test_t23_many_callers_few_ids": _REPEATED,
     "test_endurance::test_t62_a_thousand_orphans": _REPEATED,
+    "test_endurance::test_t73_what_is_undone_needs_descriptors_too": _REPEATED,
     "test_events::test_samples": _WAITING,
     "test_events::test_the_default_interval": _WAITING,
     "test_exec_hostile::test_a_stage_that_is_killed_from_inside": _REPEATED,

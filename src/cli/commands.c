@@ -84,7 +84,7 @@ static const struct cli_option exec_options[] = {
 	{ "process", 'p', CLI_TEXT, "FILE", AT(process),
 	  "file that describes the process, instead of CMD and the options that do" },
 	{ "tty", 't', CLI_BOOL, NULL, AT(tty), "give it a terminal" },
-	{ "user", 'u', CLI_TEXT, "UID[:GID]", AT(user), "ids of the process, as numbers" },
+	{ "user", 'u', CLI_STRING, "UID[:GID]", AT(user), "ids of the process, as numbers" },
 	{ "additional-gids", 'g', CLI_LIST, "GID", AT(additional_gids),
 	  "supplementary group beside the container's; repeatable" },
 	{ "cwd", 0, CLI_TEXT, "DIR", AT(cwd), "working directory" },

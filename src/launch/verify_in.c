@@ -192,14 +192,54 @@ static int verify_mount(const struct inside *s, const struct plan_mount *mount, 
 	return verify_options(s, mount, path, err);
 }
 
+/* The mount that shows what is at the path, or would be; 0: none. */
+static uint64_t mount_at(const char *path)
+{
+	char at[PATH_MAX], *slash;
+	uint64_t id = 0;
+
+	(void)snprintf(at, sizeof(at), "%s", path);
+	for (;;) {
+		dj_auto_close int fd = open(at, O_PATH | O_CLOEXEC);
+
+		if (fd >= 0)
+			return sys_mount_id(fd, &id) == 0 ? id : 0;
+		slash = strrchr(at, '/');
+		if (errno != ENOENT || !slash || slash == at)
+			return 0;
+		*slash = '\0';
+	}
+}
+
+/* By a mount whose name in the list is another: in most images /var/run is a link to /run.  Asked only where
+ * something else than promised was found. */
+static bool is_covered_by_link(const struct dj_plan *plan, const struct plan_mount *mount)
+{
+	const struct plan_mount *end = plan_items(plan, plan->mounts, struct plan_mount) + plan->mounts.n;
+	uint64_t id = mount_at(plan_text(plan, mount->destination));
+
+	while (id != 0 && ++mount < end) {
+		dj_auto_close int fd = open(plan_text(plan, mount->destination), O_PATH | O_CLOEXEC);
+		uint64_t later;
+
+		if (mount->kind != PLAN_MOUNT_REMOUNT && fd >= 0 && sys_mount_id(fd, &later) == 0 && later == id)
+			return true;
+	}
+	return false;
+}
+
 static int verify_mounts(const struct inside *s, struct donjon_error *err)
 {
 	const struct plan_mount *mounts = plan_items(s->plan, s->plan->mounts, struct plan_mount);
 
-	for (uint32_t i = 0; i < s->plan->mounts.n; i++)
-		if (!is_covered(s->plan, &mounts[i], plan_text(s->plan, mounts[i].destination)) &&
-		    verify_mount(s, &mounts[i], err) < 0)
+	for (uint32_t i = 0; i < s->plan->mounts.n; i++) {
+		if (is_covered(s->plan, &mounts[i], plan_text(s->plan, mounts[i].destination)) ||
+		    verify_mount(s, &mounts[i], err) == 0)
+			continue;
+		if (!is_covered_by_link(s->plan, &mounts[i]))
 			return -1;
+		dj_error_clear(err);
+	}
 	return 0;
 }
 

@@ -284,7 +284,7 @@ def test_t73_what_is_undone_needs_descriptors_too(cells, base_or_fail, clean, st
     """T73: at whichever step they run out, and that depends on the host's hierarchies: the group and the
     state go again."""
     failed = set()
-    for number in range(16, 56):
+    for number in range(6, 56):
         cell = cells(b.spec(), "skeleton")
         result = base_or_fail(cell, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (number, 1024)))
         assert not (state_root / cell.id).exists() or result.ok, (number, result)

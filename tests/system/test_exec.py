@@ -545,7 +545,7 @@ def test_an_environment_that_is_none(cells, not_run, level, variable):
 def test_empty_values_are_none_given(cells, level):
     """As in runc: a variable of the caller's script that is not set."""
     cell = running(cells)
-    flags = [f"--{name}=" for name in ("user", "cwd", "process", "pid-file", "console-socket", "apparmor", "process-label")]
+    flags = [f"--{name}=" for name in ("cwd", "process", "pid-file", "console-socket", "apparmor", "process-label")]
     done = cell.exec("/prisoner", "exit", "3", flags=flags)
     assert done.status == 3, done
 

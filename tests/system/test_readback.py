@@ -3,6 +3,7 @@
 strace answers for the kernel: the call is not made, and 0 comes back."""
 
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -247,3 +248,22 @@ def test_filters_of_the_caller_are_counted_apart(cells, can, work, level, inheri
                             text=True, stdin=subprocess.DEVNULL, timeout=20 * PATIENCE, preexec_fn=_allow_everything)
     assert _told(work / "trace")
     _is_found_out(result, cell)
+
+
+@pytest.mark.parametrize("first, second, shown", [
+    ("/run", "/var/run", "/run"), ("/var/run", "/run", "/run"), ("/data/below", "/other", "/data"), ("/data", "/other", "/data")])
+def test_a_mount_covered_by_way_of_a_link(cells, level, first, second, shown):
+    """The later one counts, as the image's links lead; the earlier one cannot be looked at."""
+    config = b.spec("paths", shown)
+    for place, size in ((first, "4k"), (second, "64k")):
+        config["mounts"].append({"destination": place, "type": "tmpfs", "source": "tmpfs",
+                                 "options": ["nosuid", "nodev", "noexec", f"size={size}", "mode=755"]})
+    cell = cells(config, "skeleton")
+    rootfs = cell.bundle.path / "rootfs"
+    (rootfs / "data").mkdir()
+    (rootfs / "other").symlink_to("data")
+    shutil.rmtree(rootfs / "var/run", ignore_errors=True)
+    (rootfs / "var").mkdir(exist_ok=True)
+    (rootfs / "run").mkdir(exist_ok=True)
+    (rootfs / "var/run").symlink_to("/run")
+    assert cell.run().documents()[0][shown]["stat"] == "ok"

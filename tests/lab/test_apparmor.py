@@ -39,6 +39,7 @@ def loaded():
 @pytest.mark.peer
 @pytest.mark.parametrize("no_new_privileges", [True, False])
 def test_the_label_is_in_force(cells, level, no_new_privileges):
+    """P29."""
     config = labelled(LAB, "/bin/cat", "/proc/self/attr/current")
     config["process"]["noNewPrivileges"] = no_new_privileges
     result = cells(config, kind="busybox").run()

@@ -53,7 +53,7 @@ def run(cells, label, command, **process):
 @pytest.mark.peer
 @pytest.mark.parametrize("no_new_privileges", [True, False])
 def test_the_label_is_in_force(cells, level, no_new_privileges):
-    """Under no_new_privs the transition needs its own permission, which the module grants."""
+    """P30: under no_new_privs the transition needs its own permission, which the module grants."""
     result = run(cells, CONTAINER, "cat /proc/self/attr/current", noNewPrivileges=no_new_privileges)
     assert result.ok and result.out.rstrip("\0\n") == CONTAINER, result
 

@@ -264,9 +264,17 @@ def test_texts_and_what_callers_make_of_them(cells, level, row):
 # Command lines as sent
 
 
-def _process(cell, *args):
+def _piped(text):
+    """A pipe that holds it."""
+    read_end, write_end = os.pipe()
+    os.write(write_end, text.encode())
+    os.close(write_end)
+    return os.fdopen(read_end)
+
+
+def _process(cell, *args, **fields):
     path = cell.bundle.path / "process.json"
-    path.write_text(json.dumps({**cell.bundle.config["process"], "args": list(args)}))
+    path.write_text(json.dumps({**cell.bundle.config["process"], "args": list(args), **fields}))
     return path
 
 
@@ -285,6 +293,52 @@ def test_lines_of_buildkit(cells, rt, work, level, flags):
     assert "--keep" not in flags or cell.delete().ok
     assert not rt.state(cell.id).ok
     assert (work / "log").read_text() == ""
+
+
+@pytest.mark.peer
+def test_lines_of_the_shim(cells, rt, work, level):
+    """L6, F15."""
+    log = ("--log", work / "log.json", "--log-format", "json")
+    cell = cells(b.spec("sleep"), "busybox", runtime=rt.at(level, *log))
+    assert cell.create("--pid-file", work / "init.pid").ok
+    assert rt.call(*log, "start", cell.id).ok
+    with terminals.console_socket(work / "console") as listener:
+        done = rt.call(*log, "exec", "--process", _process(cell, "sleep", "100", terminal=True), "--console-socket",
+                       work / "console", "--detach", "--pid-file", work / "exec.pid", cell.id)
+        assert done.ok and done.out + done.err == "", done
+        master = terminals.receive(listener)
+    second = int((work / "exec.pid").read_text())
+    assert sorted(json.loads(rt.call(*log, "ps", "--format", "json", cell.id).out)) == sorted([cell.pid, second])
+    assert rt.call(*log, "pause", cell.id).ok and cell.state()["status"] == "paused"
+    assert rt.call(*log, "resume", cell.id).ok and cell.state()["status"] == "running"
+    with _piped(json.dumps({"pids": {"limit": 77}})) as limit:
+        assert rt.call(*log, "update", "--resources=-", cell.id, stdin=limit).ok
+    assert states.read(cell.pid, "pids", "pids.max", "pids.max") == "77"
+    assert rt.call(*log, "state", cell.id).json()["pid"] == cell.pid
+    assert rt.call(*log, "kill", "--all", cell.id, "9").ok
+    assert os.waitpid(second, 0) == (second, 9)  # as the shim: the namespace ends when its last member is reaped
+    until(lambda: cell.status() == "stopped")
+    os.close(master)  # while it is open nothing hangs up
+    assert rt.call(*log, "delete", cell.id).ok and not rt.state(cell.id).ok
+    assert (work / "log.json").read_text() == ""
+
+
+@pytest.mark.peer
+def test_lines_of_crio(cells, rt, work, level):
+    """L10: kubectl exec streams over pipes here; over a terminal, test_exec_terminal::test_relay."""
+    cell = cells.started(b.spec("sleep"), "busybox")
+    with _piped("it\n") as stdin:
+        process = _process(cell, "sh", "-c", "read x; echo got $x; echo err >&2; exit 6")
+        done = rt.call("exec", "--process", process, cell.id, stdin=stdin)
+    assert (done.status, done.out, done.err) == (6, "got it\n", "err\n"), done
+    assert rt.call("pause", cell.id).ok and rt.call("state", cell.id).json()["status"] == "paused"
+    assert rt.call("resume", cell.id).ok
+    with _piped(json.dumps({"pids": {"limit": 78}})) as limit:
+        assert rt.call("update", "--resources", "-", cell.id, stdin=limit).ok
+    assert states.read(cell.pid, "pids", "pids.max", "pids.max") == "78"
+    assert rt.call("kill", cell.id, "CONT").ok and rt.call("kill", "-a", cell.id, "9").ok
+    until(lambda: cell.status() == "stopped")
+    assert rt.call("delete", "--force", cell.id).ok and not rt.state(cell.id).ok
 
 
 def test_lines_of_conmon_rs(cells, rt, work, level):

@@ -92,7 +92,11 @@ def test_features(runtime):
     linux = features["linux"]
     assert set(linux["namespaces"]) == {"pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"}
     assert "CAP_CHECKPOINT_RESTORE" in linux["capabilities"] and len(linux["capabilities"]) >= 41
-    assert linux["cgroup"]["v1"] is True and linux["cgroup"]["v2"] is True
+    assert linux["cgroup"] == dict.fromkeys(("v1", "v2", "systemd", "systemdUser", "rdma"), True)
+    assert linux["intelRdt"] == dict.fromkeys(("enabled", "schemata", "monitoring"), True)
+    assert linux["netDevices"] == {"enabled": True}
+    assert {"MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_PREFERRED"} <= set(linux["memoryPolicy"]["modes"])
+    assert {"MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"} <= set(linux["memoryPolicy"]["flags"])
     assert linux["seccomp"]["enabled"] is True
     assert {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"} <= set(linux["seccomp"]["actions"])
     assert {"SCMP_CMP_EQ", "SCMP_CMP_MASKED_EQ"} <= set(linux["seccomp"]["operators"])

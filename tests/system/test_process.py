@@ -129,7 +129,7 @@ def test_t48_listen_fds_of_somebody_else(cells, level):
     {"uid": 1000, "gid": 0, "additionalGids": [0]},
 ], ids=str)
 def test_t49_users(cells, base, level, user):
-    """B23: ids and groups exact, an empty list means none at all."""
+    """P19, P21, B23: ids and groups exact, an empty list means none at all."""
     config = b.spec()
     config["process"]["user"] = user
     config["process"]["args"] = ["/prisoner", *oracles.baseline_args(config)]
@@ -359,7 +359,7 @@ def _console(work):
 
 @pytest.mark.peer
 def test_console_socket(cells, work, level):
-    """P13, P14, Z12, K1-K5: connect, one message with the master, never waiting for an answer."""
+    """F15, P13, P14, Z12, K1-K5: connect, one message with the master, never waiting for an answer."""
     config = b.spec("report", "+", "try", "open-rw=/dev/console", "open-rw=/dev/tty")
     config["process"]["terminal"] = True
     config["process"]["consoleSize"] = {"height": 33, "width": 77}

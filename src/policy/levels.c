@@ -55,7 +55,7 @@ static int raise_by_annotations(const struct oci_spec *spec, struct policy_resul
 		level = policy_level_from_name(pair->value);
 		if (level < 0)
 			return dj_fail(err, DONJON_E_CONFIG,
-			               "annotations.org.donjon.level: unknown policy level \"%s\"",
+			               "annotations[\"org.donjon.level\"]: unknown policy level \"%s\"",
 			               pair->value);
 		raise_to(result, (enum policy_level)level, POLICY_FROM_ANNOTATION);
 	}

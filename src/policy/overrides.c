@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "oci/pointer.h"
 #include "policy/harden.h"
 #include "wrap/caps.h"
 
@@ -320,7 +321,7 @@ static int collect_annotation(struct harden *h, const char *id, const struct oci
 	struct policy_override override;
 
 	if (make_from_pair(id, pair->value, POLICY_FROM_ANNOTATION, h->arena, &override, err) < 0)
-		return dj_note(err, "annotations.%s", pair->key);
+		return dj_note(err, "%s", oci_pointer(h->arena, "annotations", pair->key));
 	h->check = override.check;
 	if (annotation_may(h, &override))
 		keep(h, &override);

@@ -1013,6 +1013,15 @@ def test_t46_annotations_have_no_effect(cells, base, level):
 
 
 @pytest.mark.levels("hardened")
+@pytest.mark.parametrize("key, value", [("org.donjon.level", "bogus"), ("org.donjon.override.ns.net", "host")])
+def test_t46_an_annotation_of_ours_that_says_nothing(cells, fail, level, key, value):
+    config = b.spec()
+    config["annotations"] = {key: value}
+    cell = cells(config)
+    fail(cell.create(), f'annotations["{key}"]: ', cell=cell)
+
+
+@pytest.mark.levels("hardened")
 @pytest.mark.parametrize("level_wanted", ["none", "baseline", "restricted"])
 def test_t46_an_annotation_never_lowers_the_level(cells, rt, level, level_wanted):
     config = b.spec("sleep")

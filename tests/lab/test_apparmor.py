@@ -121,7 +121,7 @@ def test_the_default_profile_denies(cells, level):
     assert result.err.count("ermission denied") == 2, result
 
 
-# exec: the container's own label (B39), or another that was given and is allowed (F39)
+# exec: the container's own label (B39), or another that was given and is allowed (F41)
 
 
 def own_label(cell, *flags):
@@ -156,6 +156,7 @@ def test_exec_has_the_label_that_was_added(cells, level):
 @pytest.mark.levels("none")
 @pytest.mark.parametrize("wanted", [LAB, "unconfined"])
 def test_exec_with_a_label_of_its_own(cells, level, wanted):
+    """F41."""
     cell = cells.started(labelled(DEFAULT, "/bin/sleep", "1000"), "busybox")
     result = own_label(cell, "--apparmor", wanted)
     assert result.ok and result.out.split()[0] == wanted, result

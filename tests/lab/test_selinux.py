@@ -139,7 +139,7 @@ def test_mounts_are_labelled(cells, level, kind):
     assert (found["dev/null"] == label) == (kind != "rootcontext"), "of the root alone, or of all in it"
 
 
-# exec: the container's own label (B39), or another that was given and is allowed (F38)
+# exec: the container's own label (B39), or another that was given and is allowed (F41)
 
 
 def own_label(cell, *flags):
@@ -173,6 +173,7 @@ def test_exec_has_the_label_that_was_added(cells, level):
 
 @pytest.mark.levels("none")
 def test_exec_with_a_label_of_its_own(cells, level):
+    """F41."""
     other = CONTAINER.replace("c0", "c5")
     cell = cells.started(labelled(CONTAINER, "/bin/sleep", "1000"), "busybox")
     result = own_label(cell, "--process-label", other)

@@ -297,7 +297,7 @@ def test_lines_of_buildkit(cells, rt, work, level, flags):
 
 @pytest.mark.peer
 def test_lines_of_the_shim(cells, rt, work, level):
-    """L6, F15."""
+    """L6."""
     log = ("--log", work / "log.json", "--log-format", "json")
     cell = cells(b.spec("sleep"), "busybox", runtime=rt.at(level, *log))
     assert cell.create("--pid-file", work / "init.pid").ok

@@ -23,7 +23,7 @@ def _runs(cells, config, kind="busybox", runtime=None):
 
 
 def test_spec_is_runcs_document(runtime, work):
-    """Decision 43."""
+    """F53, decision 43."""
     ours, theirs = _write(runtime, work), b.spec()
     assert ours["process"]["args"] == ["sh"] and ours["process"]["terminal"] is True
     assert ours["root"] == theirs["root"]

@@ -618,6 +618,7 @@ def test_t53_a_label_that_cannot_be_had(cells, not_run, can, level):
 @pytest.mark.peer
 @pytest.mark.parametrize("flag", ["--process", "-p"])
 def test_process_file(cells, level, flag):
+    """F30."""
     cell = busybox(cells)
     path = process(cell, "sh", "-c", "echo $A; id -u; pwd; exit 5", env=["PATH=/bin", "A=b"], cwd="/usr",
                    user={"uid": 12, "gid": 34})

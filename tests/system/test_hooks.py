@@ -94,7 +94,7 @@ def test_start_container_hooks_run_in_the_root(cells, work, level):
 
 @pytest.mark.peer
 def test_arguments_environment_and_directory(cells, work):
-    """J4, J5, J9."""
+    """J3-J5, J9, P38."""
     config = b.spec("exit", "0")
     config["hooks"] = {"createRuntime": [{
         "path": "/bin/sh", "args": ["any name", "-c", f'echo "$0|$1|$KEY|$(pwd)" >{work}/out', "zero", "one two"],

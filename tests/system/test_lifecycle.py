@@ -783,13 +783,13 @@ def test_init_is_in_its_cgroup_at_create(cells):
 @pytest.mark.peer
 @pytest.mark.parametrize("verb", ["create", "run"])
 def test_pid_file(cells, tmp_path, verb):
-    """F16, F23, Z13, K7: decimal, no newline, renamed into place."""
+    """F16, F23, Z13, K7, K8: decimal, no newline, renamed into place, before create returns."""
     cell = cells(b.spec("sleep"))
     path = tmp_path / "pid"
     path.write_text("old content that is longer")
     process = cell.spawn(verb, "--pid-file", path)
     if verb == "create":
-        assert process.wait().ok
+        assert process.wait().ok and path.read_text().isdigit()
     until(lambda: path.read_text().isdigit())
     assert path.read_text() == str(cell.pid)
     assert os.listdir(tmp_path) == ["pid"]

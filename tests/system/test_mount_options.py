@@ -169,7 +169,7 @@ def source(work, host):
 
 @pytest.mark.parametrize("row, lvl", _cases(BIND))
 def test_bind_option(cells, source, row, lvl, runtime):
-    """OPT1-OPT3."""
+    """P10, OPT1-OPT3."""
     if lvl != "none" and not runtime.is_donjon:
         pytest.skip("peers know no levels")
     config = b.spec()

@@ -463,6 +463,15 @@ def test_newuidmap_is_missing(caller, rt, cells, work, fail, level):
 
 
 @by("granted")
+@pytest.mark.parametrize("path", [[], ["PATH=/nonexistent"]], ids=["none", "poor"])
+def test_the_helpers_are_found_whatever_the_path_is(caller, rt, cells, path, level):
+    """V6: engines start the runtime with next to no environment."""
+    poor = users.Caller(caller.uid, caller.home, entry=["env", "-i", *path])
+    cell = cells.created(document(caller), runtime=rt.by(poor))
+    assert kernel(cell.pid)["uid_map"] == kernel(cell.pid)["gid_map"] == caller.maps()
+
+
+@by("granted")
 def test_no_new_privileges_around_us(caller, rt, cells, fail, level):
     """newuidmap has no rights then: its own words."""
     cell = cells(document(caller), runtime=rt.by(caller.wrapped("setpriv", "--no-new-privs")))

@@ -242,7 +242,7 @@ def _try(cells, config, *attempts, flags=()):
 ])
 @pytest.mark.peer
 def test_actions(cells, level, action, fields, answer):
-    """P86, P87, P93."""
+    """P86, P87, P92, P93."""
     config = b.spec()
     b.seccomp(config, "SCMP_ACT_ALLOW", b.rule("sysfs", action=action, **fields))
     assert _try(cells, config, "sysfs")["sysfs"] == answer

@@ -445,7 +445,7 @@ def test_layers_that_the_kernel_refuses(cells, hard, fail, work):
     config["mounts"].append({"destination": "/data", "type": "overlay", "source": "overlay",
                              "options": [f"lowerdir={work}/own:{work}/own:", "ro"]})
     cell = cells(config, "skeleton", runtime=hard)
-    fail(cell.create(), f"mounts[7].options: lowerdir={work}"[:64], cell=cell, runtime=hard)
+    fail(cell.create(), "mounts[7]", f"lowerdir={work}"[:40], cell=cell, runtime=hard)
 
 
 def test_harmless_directories_by_another_name(cells, hard, work, twice, host):

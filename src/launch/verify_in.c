@@ -211,6 +211,21 @@ static uint64_t mount_at(const char *path)
 	}
 }
 
+/* The mount whose top that is; a link may be one itself.  0: it is none, so nothing was mounted there. */
+static uint64_t mounted_at(const char *path)
+{
+	static const int ways[] = { O_NOFOLLOW, 0 };
+
+	for (size_t i = 0; i < DJ_COUNT(ways); i++) {
+		dj_auto_close int fd = open(path, O_PATH | O_CLOEXEC | ways[i]);
+		uint64_t id;
+
+		if (fd >= 0 && sys_is_mount_root(fd) == 1 && sys_mount_id(fd, &id) == 0)
+			return id;
+	}
+	return 0;
+}
+
 /* By a mount whose name in the list is another: in most images /var/run is a link to /run.  Asked only where
  * something else than promised was found. */
 static bool is_covered_by_link(const struct dj_plan *plan, const struct plan_mount *mount)
@@ -218,13 +233,9 @@ static bool is_covered_by_link(const struct dj_plan *plan, const struct plan_mou
 	const struct plan_mount *end = plan_items(plan, plan->mounts, struct plan_mount) + plan->mounts.n;
 	uint64_t id = mount_at(plan_text(plan, mount->destination));
 
-	while (id != 0 && ++mount < end) {
-		dj_auto_close int fd = open(plan_text(plan, mount->destination), O_PATH | O_CLOEXEC);
-		uint64_t later;
-
-		if (mount->kind != PLAN_MOUNT_REMOUNT && fd >= 0 && sys_mount_id(fd, &later) == 0 && later == id)
+	while (id != 0 && ++mount < end)
+		if (mount->kind != PLAN_MOUNT_REMOUNT && mounted_at(plan_text(plan, mount->destination)) == id)
 			return true;
-	}
 	return false;
 }
 

@@ -104,6 +104,30 @@ def test_the_flags_of_every_cgroup_hierarchy(cells, can, work, level):
     assert 3 < when < 39
 
 
+@pytest.mark.levels("none")
+def test_a_link_that_is_mounted_covers_nothing(cells, can, work, level):
+    """Whatever it leads to: what is there is read back."""
+    if not can.strace:
+        pytest.skip("needs strace")
+    (work / "link").symlink_to("/data")
+    (work / "shown").mkdir()
+    refused = 0
+    for when in range(1, 40):
+        config = b.spec()
+        b.bind(config, work / "shown", "/data", "nosuid", "nodev", "noexec")
+        b.bind(config, work / "link", "/to", "copy-symlink")
+        config["process"]["args"] = ["/bin/sh", "-c", "while read -r _ _ _ _ point options _; do "
+                                     "[ $point = /data ] && echo $options; done </proc/self/mountinfo; readlink /to"]
+        cell = cells(config, "busybox")
+        result = _under_a_lie(cell, work / "trace", "mount_setattr", when)
+        if not _told(work / "trace"):
+            break
+        if result.returncode == 0:
+            assert "nosuid,nodev,noexec" in result.stdout and result.stdout.endswith("/data\n"), (when, result)
+        refused += "mount /data" in result.stderr
+    assert refused == 1 and when < 39
+
+
 OPTIONS = [
     ("tmpfs", "size=4m"), ("tmpfs", "size=4096k"), ("tmpfs", "size=4194304"), ("tmpfs", "size=1%"),
     ("tmpfs", "nr_blocks=1k"), ("tmpfs", "nr_inodes=1k"), ("tmpfs", "mode=0750"), ("tmpfs", "uid=7"), ("tmpfs", "gid=7"),

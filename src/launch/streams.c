@@ -40,19 +40,31 @@ static int open_null(const struct inside *s, int *out, struct donjon_error *err)
 	return 1;
 }
 
-/* In the place of one that a running container took away, so that it is not left with the host's.  0: none can be
+static int make_in(int tree, int *out)
+{
+	if (mknodat(tree, "null", S_IFCHR | 0666, makedev(1, 3)) < 0 ||
+	    fchmodat(tree, "null", 0666, 0) < 0) /* whatever the umask is */
+		return -errno;
+	*out = openat(tree, "null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return *out < 0 ? -errno : 1;
+}
+
+/* In the place of one that a running container took away, so that it is not left with the host's.  0: none may be
  * made (in a user namespace, whose root does not own the host's either). */
 static int make_null(int *out, struct donjon_error *err)
 {
 	dj_auto_close int fs = sys_fsopen("tmpfs"), tree = -1;
+	int r = fs;
 
-	if (fs < 0 || sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0) < 0 ||
-	    (tree = sys_fsmount(fs, SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NOEXEC)) < 0 ||
-	    mknodat(tree, "null", S_IFCHR | 0666, makedev(1, 3)) < 0)
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_CREATE, NULL, NULL, 0);
+	if (r >= 0)
+		r = tree = sys_fsmount(fs, SYS_MOUNT_ATTR_NOSUID | SYS_MOUNT_ATTR_NOEXEC);
+	if (r >= 0)
+		r = make_in(tree, out);
+	if (r == -EPERM)
 		return 0;
-	if (fchmodat(tree, "null", 0666, 0) == 0) /* whatever the umask is */
-		*out = openat(tree, "null", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	return *out < 0 ? dj_fail_os(err, errno, "make a null device for the standard streams") : 1;
+	return r < 0 ? dj_fail_os(err, -r, "make a null device for the standard streams") : r;
 }
 
 static int take_null(const struct inside *s, int *out, struct donjon_error *err)

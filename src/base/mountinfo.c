@@ -25,15 +25,21 @@ static bool is_whole(int fd, const char *root)
 
 /* ---- asked for one mount ---- */
 
-static int ask(uint64_t id, uint64_t what, struct dj_arena *arena, struct sys_statmount **out)
+/* All of `what`, or an error. */
+static int ask(int fd, uint64_t what, struct dj_arena *arena, uint64_t *id, struct sys_statmount **out)
 {
-	int r = -EOVERFLOW;
+	int r = sys_mount_id_unique(fd, id);
 
+	if (r < 0)
+		return r;
+	r = -EOVERFLOW;
 	for (size_t size = ANSWER_FIRST; r == -EOVERFLOW && size <= ANSWER_MAX; size *= 4) {
 		*out = dj_arena_alloc(arena, size);
-		r = sys_statmount(id, what, *out, size);
+		r = sys_statmount(*id, what, *out, size);
 	}
-	return r;
+	if (r < 0)
+		return r;
+	return ((*out)->mask & what) == what ? 0 : -EOPNOTSUPP;
 }
 
 int mount_facts_ask(int fd, struct dj_arena *arena, struct mount_facts *out)
@@ -41,14 +47,10 @@ int mount_facts_ask(int fd, struct dj_arena *arena, struct mount_facts *out)
 	const uint64_t what = SYS_STATMOUNT_MNT_ROOT | SYS_STATMOUNT_MNT_OPTS;
 	struct sys_statmount *answer = NULL;
 	uint64_t id = 0, below;
-	int r = sys_mount_id_unique(fd, &id);
+	int r = ask(fd, what, arena, &id, &answer);
 
-	if (r == 0)
-		r = ask(id, what, arena, &answer);
 	if (r < 0)
 		return r;
-	if ((answer->mask & what) != what)
-		return -EOPNOTSUPP;
 	r = sys_listmount(id, &below, 1);
 	if (r < 0)
 		return r;
@@ -65,14 +67,10 @@ int mount_part_ask(int fd, struct dj_arena *arena, struct mount_part *out)
 	const uint64_t what = SYS_STATMOUNT_SB_BASIC | SYS_STATMOUNT_MNT_ROOT;
 	struct sys_statmount *answer = NULL;
 	uint64_t id = 0;
-	int r = sys_mount_id_unique(fd, &id);
+	int r = ask(fd, what, arena, &id, &answer);
 
-	if (r == 0)
-		r = ask(id, what, arena, &answer);
 	if (r < 0)
 		return r;
-	if ((answer->mask & what) != what)
-		return -EOPNOTSUPP;
 	*out = (struct mount_part){
 		.dev_major = answer->sb_dev_major,
 		.dev_minor = answer->sb_dev_minor,

@@ -24,9 +24,8 @@ static const int open_dir = O_RDONLY | O_DIRECTORY;
 static int not_mounted(struct donjon_error *err)
 {
 	return dj_fail(err, DONJON_E_UNSUPPORTED,
-	               "linux.intelRdt: no resctrl file system is mounted: leave it out, or mount "
-	               "one if the "
-	               "processor has any (mount -t resctrl resctrl /sys/fs/resctrl)");
+	               "linux.intelRdt: no resctrl file system is mounted: leave it out, or mount one if "
+	               "the processor has any (mount -t resctrl resctrl /sys/fs/resctrl)");
 }
 
 /* By its type, and then by what the kernel says of what was opened: a path proves nothing. */
